@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* FTP's data connections. The form of the input: app_fuzz.h. */
+#include "app_fuzz.h"
+
+extern const struct app_decoder decoder_ftp_data;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        app_fuzz_run(&decoder_ftp_data, data, size);
+        return 0;
+}

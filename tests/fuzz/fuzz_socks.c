@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SOCKS 4, 4a and 5. The form of the input: app_fuzz.h. Seeds are cut
+ * from test captures of Zeek (BSD) and nDPI (LGPL-3.0), or made by hand. */
+#include "app_fuzz.h"
+
+extern const struct app_decoder decoder_socks;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        app_fuzz_run(&decoder_socks, data, size);
+        return 0;
+}
