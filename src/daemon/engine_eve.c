@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The EVE file. Lines are gathered and written whole; what a full disk does not take waits, up to a bound, and goes out
- * in order when there is room again, so that the file never has half a line in its middle. Runs in the engine. */
+ * in order when there is room again, so that the file never has half a line in its middle. Of that room the many events
+ * get half: what was found must not be lost to them. Runs in the engine. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -57,18 +58,19 @@ void engine_eve_flush(struct engine *e)
         }
 }
 
-void engine_eve_put(struct engine *e)
+void engine_eve_put(struct engine *e, bool found)
 {
+        const size_t room = found ? EVE_WAITING : EVE_WAITING / 2;
         struct buf *b = &e->eve.out;
 
         if (!e->line.error && e->line.len)
                 (void) buf_putc(&e->line, '\n');
-        if (e->line.error || e->line.len == 0 || e->line.len > EVE_WAITING)
+        if (e->line.error || e->line.len == 0 || e->line.len > room)
                 e->counts.eve_lost++;
         else {
-                if (b->len + e->line.len > EVE_WAITING)
+                if (b->len + e->line.len > room)
                         engine_eve_flush(e);
-                if (b->len + e->line.len > EVE_WAITING || buf_put(b, e->line.data, e->line.len) < 0)
+                if (b->len + e->line.len > room || buf_put(b, e->line.data, e->line.len) < 0)
                         e->counts.eve_lost++;
                 else if (b->len > EVE_GATHER && !e->eve.failing)
                         engine_eve_flush(e);

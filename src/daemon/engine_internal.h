@@ -102,7 +102,8 @@ void engine_log_lines(struct engine *e, enum log_level level, const char *text);
 
 /* engine_eve.c */
 int engine_eve_open(struct engine *e); /* also again, after a rotation. 0, or negative errno: told by the caller */
-void engine_eve_put(struct engine *e); /* takes e->line, and empties it */
+/* Takes e->line, and empties it. `found`: it is no mere event. */
+void engine_eve_put(struct engine *e, bool found);
 void engine_eve_flush(struct engine *e);
 void engine_eve_close(struct engine *e);
 

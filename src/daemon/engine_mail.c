@@ -260,7 +260,7 @@ static void put_event(struct engine *e, const struct record *r)
         buf_printf(out, ",\"event_type\":\"mail\",\"relay\":\"%s\"", addr_format(&r->addr, addr));
         mail_verdict_json(out, &m);
         buf_printf(out, ",\"inquiry\":%u,\"moved\":%s}", r->inquiry, r->moved ? "true" : "false");
-        engine_eve_put(e);
+        engine_eve_put(e, true);
         engine_eve_flush(e);
 }
 

@@ -77,6 +77,7 @@ static void print_gap(struct engine *e, const struct gap_event *g)
 
 void engine_on_event(void *userdata, const struct event *ev)
 {
+        const bool found = ev->type == EVENT_GAP || ev->type == EVENT_GATE || ev->type == EVENT_ALERT;
         struct engine *e = userdata;
 
         e->counts.events[ev->type < EVENT_TYPES ? ev->type : EVENT_NONE]++;
@@ -86,10 +87,9 @@ void engine_on_event(void *userdata, const struct event *ev)
                 engine_store_check(e, store_put_gap(e->keeper.store, ev->time + clock_skew(), &ev->gap));
                 print_gap(e, &ev->gap);
         }
-        if (e->eve.fd >= 0 &&
-            (e->config->eve.events || ev->type == EVENT_GAP || ev->type == EVENT_GATE || ev->type == EVENT_ALERT)) {
+        if (e->eve.fd >= 0 && (found || e->config->eve.events)) {
                 json_event(&e->line, ev, clock_skew());
-                engine_eve_put(e);
+                engine_eve_put(e, found);
         }
         talkers_event(e->talkers, ev);
         engine_mail_event(e, ev);
@@ -163,7 +163,7 @@ static void put_verdict(struct engine *e, const struct verdict *v)
         int32_t threshold = v->level == LEVEL_BOT ? e->config->verdict.bot : e->config->verdict.suspect;
 
         json_verdict(&e->line, v, threshold, pieces, n, clock_skew());
-        engine_eve_put(e);
+        engine_eve_put(e, true);
         engine_eve_flush(e);
 }
 
@@ -195,7 +195,7 @@ void engine_on_claim(void *userdata, const struct evidence *merged, const struct
         engine_store_check(e, store_put_verdict(e->keeper.store, &v));
         if (e->eve.fd >= 0) {
                 json_evidence(&e->line, merged, exception != NULL, clock_skew());
-                engine_eve_put(e);
+                engine_eve_put(e, true);
         }
         if (!changed)
                 return;
