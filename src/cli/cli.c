@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdarg.h>
 
 #include "base/log.h"
@@ -273,6 +274,13 @@ const struct evidence_kind *cli_find_kind(const char *name)
         const struct evidence_kind *kind = evidence_kind_find(name, &unused);
 
         return kind ? kind : claims_kind_find(name);
+}
+
+bool cli_reader_left(void)
+{
+        struct pollfd fd = {.fd = STDOUT_FILENO};
+
+        return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 int cli_print(const struct buf *out, int status)

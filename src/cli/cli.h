@@ -103,6 +103,8 @@ const struct evidence_kind *cli_find_kind(const char *name);
 /* Writes to standard output. A reader that left is no error. Returns `status`, or CLI_INPUT when it cannot be written.
  */
 int cli_print(const struct buf *out, int status);
+/* Standard output is a pipe or a socket that nobody will read any more. */
+bool cli_reader_left(void);
 
 /* The help of one command, and the list of all (with `rows` as in cli_rows). */
 void cli_help(struct buf *out, const struct cli_row *row);

@@ -255,13 +255,20 @@ static void on_trouble(void *userdata, const char *path, const char *reason)
         log_error("%s: %s", strcmp(path, "-") == 0 ? "standard input" : path, reason);
 }
 
+/* Nobody is asked for a reader who left; records and reports are for others. */
+static bool is_over(const struct mailing *m)
+{
+        return interrupted || m->gone || (!m->records && !m->reports && cli_reader_left());
+}
+
 static bool on_stop(void *userdata)
 {
         struct mailing *m = userdata;
+        bool over = is_over(m);
         nsec_t now;
 
-        if (!m->progress || interrupted || m->gone)
-                return interrupted || m->gone;
+        if (!m->progress || over)
+                return over;
         now = clock_boottime();
         if (now - m->told < PROGRESS_EVERY)
                 return false;
@@ -316,12 +323,12 @@ static int read_all(struct mailing *m)
         int status = CLI_OK;
 
         m->begun = m->told = clock_boottime();
-        for (int i = optind; i < m->cli->argc && !interrupted && !m->gone; i++)
+        for (int i = optind; i < m->cli->argc && !is_over(m); i++)
                 if (mail_input_read(m->cli->argv[i], &params, &m->stats) < 0)
                         status = CLI_INPUT;
         mail_asking_finish(&m->asking);
         mail_tell_end(m);
-        if (m->stats.mails == 0 && status == CLI_OK && !interrupted) {
+        if (m->stats.mails == 0 && status == CLI_OK && !is_over(m)) {
                 log_error("no mail was found");
                 status = CLI_INPUT;
         }

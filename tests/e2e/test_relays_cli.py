@@ -16,6 +16,7 @@ import time
 import capture as captures
 import lib
 import test_relays as relays
+from patience import PATIENCE
 from test_relays import CLOSED, MUTE, SILENT, SSH, Unbound, Wire, world
 
 PROGRAM = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -60,7 +61,7 @@ def test_offline():
             return "needs strace"
         trace = f"{folder}/trace"
         # The filter ends who tries; what it ends would be in the trace as well.
-        done = net.run("home", ["strace", "-f", "-qq", "-e", "trace=%network", "-o", trace, PROGRAM, "mail", *args], timeout=60)
+        done = net.run("home", ["strace", "-f", "-qq", "-e", "trace=%network", "-o", trace, PROGRAM, "mail", *args], timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
         with open(trace, encoding="utf-8") as f:
             # The kernel is asked which addresses are this machine's.
@@ -101,7 +102,7 @@ def test_default():
         old = write(folder, "old", mail(BOT, age=3 * 86400))
         got = judge(net, "--resolver", lib.OUTSIDE4, "--list", "zen.spamhaus.org", "--spam", old)[0][0]
         assert got["class"] == "unknown" and got["lists"][0]["listed"] == "yes", got
-        text = net.run("home", [PROGRAM, "mail", "--resolver", lib.OUTSIDE4, "--list", "zen.spamhaus.org", old], timeout=60).stdout
+        text = net.run("home", [PROGRAM, "mail", "--resolver", lib.OUTSIDE4, "--list", "zen.spamhaus.org", old], timeout=PATIENCE).stdout
         assert "does not count" in text, text
         wire.close()
     return None
@@ -123,7 +124,7 @@ def test_interrupted():
         box = write(folder, "box", "".join(f"From a@b Tue Aug 15 10:00:00 2023\n{mail(f'61.48.20.{i}')}\n" for i in range(50)))
         wire = Wire(net)
         proc = net.popen("home", [PROGRAM, "mail", "--json", "--resolver", SILENT, box])
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not wire.read() and time.monotonic() < deadline:
             proc._read(0.05)
         began = time.monotonic()
@@ -131,6 +132,22 @@ def test_interrupted():
         proc.wait_end(10)
         assert time.monotonic() - began < 2
         assert len(proc.find(event_type="mail")) == 50 and len(proc.find(event_type="summary")) == 1, proc.lines[-2:]
+        wire.close()
+
+
+def test_reader_left():
+    """`mail ... | head`: nobody is asked for a reader who is gone."""
+    with world() as net, tempfile.TemporaryDirectory() as folder:
+        box = write(folder, "box", "".join(f"From a@b Tue Aug 15 10:00:00 2023\n{mail(f'61.48.20.{i}')}\n" for i in range(50)))
+        wire = Wire(net)
+        proc = net.popen("home", [PROGRAM, "mail", "--resolver", SILENT, box])
+        deadline = time.monotonic() + PATIENCE
+        while not wire.read() and time.monotonic() < deadline:
+            proc._read(0.05)
+        began = time.monotonic()
+        proc.popen.stdout.close()
+        assert proc.popen.wait(PATIENCE) == 0
+        assert time.monotonic() - began < 2
         wire.close()
 
 
@@ -190,7 +207,7 @@ def test_probe_stopped():
         log = f"{folder}/log"
         proc = net.popen("home", [PROGRAM, "mail", "--json", "--resolver", SILENT, "--config", config, "--probe", "--allow",
                                   "61.48.0.0/16", "--probe-log", log, "--store", f"{folder}/store", box])
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and not (os.path.exists(log) and "connected" in lib_read(log)):
             proc._read(0.05)
         proc.popen.send_signal(signal.SIGINT)
@@ -268,7 +285,7 @@ def test_nmap():
             assert os_ is None and not {"os_client", "smtp_refused"} & {k for k, v in signs.items() if v != "unknown"}, (os_, signs)
         # The scan of its time tells an old mail's system, not what listens there.
         text = net.run("home", [PROGRAM, "mail", "--offline", "--nmap", write(folder, "scan.xml", scan(CLOSED, 3 * 86400, windows)),
-                                write(folder, "old", mail(CLOSED, age=3 * 86400))], timeout=60).stdout
+                                write(folder, "old", mail(CLOSED, age=3 * 86400))], timeout=PATIENCE).stdout
         assert "by nmap" in text and "does not count" in text, text
         for bad in (scan(CLOSED, 60)[:-20], "", "<html/>", '<!DOCTYPE x [<!ENTITY a SYSTEM "/etc/passwd">]><nmaprun start="&a;"/>'):
             _, done = judge(net, "--offline", "--nmap", write(folder, "scan.xml", bad), box, status=3)
@@ -305,7 +322,7 @@ def test_learn():
         assert [line["proposed"] for line in lines] == [True, False], lines
         assert lines[0]["server"] == front and (lines[0]["mails"], lines[0]["of"], lines[0]["days"]) == (60, 60, 5), lines
         assert lines[1]["why"] == "not_on_top" and forged not in str(lines), lines
-        text = net.run("home", [PROGRAM, "mail", "--learn", mails], timeout=60).stdout
+        text = net.run("home", [PROGRAM, "mail", "--learn", mails], timeout=PATIENCE).stdout
         assert f'- "{front}"' in text and f"sekimori mail --trust {front} " in text and "Nothing was changed" in text, text
         # As proposed: then there is nothing further, and the senders are the relays.
         lines, _ = judge(net, "--learn", "--trust", front, mails)
