@@ -18,6 +18,7 @@ import time
 import lib
 from daemon import boot_ns, silence
 from lib import Net, Sim
+from patience import PATIENCE
 
 SILENCE = 1.5  # the master has been silent for a second, and its traffic has come to rest before
 SCAN = ".scan tcp 30"
@@ -49,12 +50,12 @@ class Scene:
     def is_bot(self, r):
         return r["subject"]["kind"] == "process" and r["subject"]["pid"] == self.bot.pid
 
-    def order(self, daemon, what="evidence", wanted=lambda r: True, timeout=8):
+    def order(self, daemon, what="evidence", wanted=lambda r: True):
         """Gives an order after a silence; waits for what the daemon finds then."""
         start = daemon.mark()
         silence(SILENCE)
         self.sim.order(SCAN)
-        return daemon.wait_for(what, lambda r: self.is_bot(r) and wanted(r), timeout, f"the order is not found: no {what}", start)
+        return daemon.wait_for(what, lambda r: self.is_bot(r) and wanted(r), f"the order is not found: no {what}", start)
 
     def evidence(self, daemon):
         """kind: how often, as stored."""
@@ -62,7 +63,7 @@ class Scene:
                                 " WHERE s.pid = ? AND NOT e.excepted", self.bot.pid))
 
     def wait_stored(self, daemon, kinds=("server_like.order", "server_like.scan")):
-        return daemon.wait(lambda: set(kinds) <= set(stored := self.evidence(daemon)) and stored, 5, f"{kinds} not stored")
+        return daemon.wait(lambda: set(kinds) <= set(stored := self.evidence(daemon)) and stored, f"{kinds} not stored")
 
 
 def gaps(daemon, reason):
@@ -104,7 +105,7 @@ def kill_engine(daemon):
     """Kills it and waits for the next one to watch."""
     old, said = daemon.engine(), len(daemon.output())
     os.kill(old, signal.SIGKILL)
-    daemon.wait_said("sekimori 0", 20, said)
+    daemon.wait_said("sekimori 0", since=said)
     assert daemon.engine() != old
     return daemon.output()[said:].decode()
 
@@ -167,9 +168,9 @@ def as_nobody(folder):
             f"XDG_RUNTIME_DIR={folder}"]
 
 
-def read_terminal(fd, popen, until, timeout=10):
+def read_terminal(fd, popen, until):
     """What the program writes to its terminal until that text, or its end."""
-    out, end = b"", time.monotonic() + timeout
+    out, end = b"", time.monotonic() + PATIENCE
     while until not in out and time.monotonic() < end:
         if select.select([fd], [], [], 0.1)[0]:
             with contextlib.suppress(OSError):
@@ -187,10 +188,10 @@ def connect(daemon):
     return s
 
 
-def check_ended(daemon, bpf, timeout=10):
-    assert daemon.popen.wait(timeout) == 0, daemon.output().decode()
+def check_ended(daemon, bpf):
+    assert daemon.popen.wait(PATIENCE) == 0, daemon.output().decode()
     assert sorted(os.listdir(daemon.store)) == ["sekimori.db"], "the store was not closed"
-    daemon.wait(lambda: not daemon.processes(), 5, "end")
+    daemon.wait(lambda: not daemon.processes(), "end")
     assert not os.path.exists(daemon.control)
-    daemon.wait(lambda: not still_loaded(bpf), 5, "end")
+    daemon.wait(lambda: not still_loaded(bpf), "end")
     assert b"error" not in daemon.output(), daemon.output().decode()

@@ -11,6 +11,7 @@ import tempfile
 import time
 
 import lib
+from patience import PATIENCE
 
 TICK = 0.005
 
@@ -44,17 +45,17 @@ class Daemon:
         self.log = open(f"{self.folder}/log", "ab")
         at = os.path.getsize(f"{self.folder}/log")
         self.popen = subprocess.Popen(self.argv, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        self.wait(lambda: b"watching" in self.output()[at:], 60, "the daemon does not start")
+        self.wait(lambda: b"watching" in self.output()[at:], "the daemon does not start")
 
     def output(self):
         with open(f"{self.folder}/log", "rb") as f:
             return f.read()
 
-    def wait_said(self, text, timeout=10, since=0):
+    def wait_said(self, text, since=0, timeout=PATIENCE):
         """Waits until the daemon has said that (after byte `since` of its output)."""
-        self.wait(lambda: text.encode() in self.output()[since:], timeout, f"the daemon never said {text!r}")
+        self.wait(lambda: text.encode() in self.output()[since:], f"the daemon never said {text!r}", timeout)
 
-    def wait(self, condition, timeout, what):
+    def wait(self, condition, what, timeout=PATIENCE):
         """Waits until condition() is true; its value is returned."""
         end = time.monotonic() + timeout
         while True:
@@ -91,8 +92,8 @@ class Daemon:
     def find(self, kind, wanted=lambda r: True, start=0):
         return [r for r in self.read()[start:] if r["event_type"] == kind and wanted(r)]
 
-    def wait_for(self, kind, wanted=lambda r: True, timeout=5, what=None, start=0):
-        return self.wait(lambda: self.find(kind, wanted, start), timeout, what or f"no such {kind}")[0]
+    def wait_for(self, kind, wanted=lambda r: True, what=None, start=0):
+        return self.wait(lambda: self.find(kind, wanted, start), what or f"no such {kind}")[0]
 
     def mark(self):
         return len(self.read())
@@ -106,7 +107,7 @@ class Daemon:
 
     def postman(self):
         """The pid of the process that reads mail, once it is at work."""
-        return self.wait(lambda: next((pid for pid, name in self.children() if name == "sekimori-mail"), None), 20,
+        return self.wait(lambda: next((pid for pid, name in self.children() if name == "sekimori-mail"), None),
                          "no postman runs")
 
     def children(self):
@@ -167,7 +168,7 @@ class Daemon:
         if self.popen.poll() is None:
             self.popen.send_signal(signal.SIGTERM)
             try:
-                self.popen.wait(10)
+                self.popen.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.popen.kill()
                 self.popen.wait()

@@ -21,6 +21,7 @@ import time
 
 import lib
 from lib import Net, skip
+from patience import PATIENCE
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GATED = (25, 465, 587)
@@ -29,7 +30,6 @@ SERVER4, SERVER6, MAPPED = "10.77.1.16", "fd77:1::10", "::ffff:10.77.1.16"  # li
 REFUSING = "10.77.1.24"  # answers with RST, so that an attempt ends without ESTABLISHED
 USER = 1000
 BASES = ("/run", "/var/lib", "/root")  # a file system may refuse to execute programs
-PATIENCE = float(os.environ.get("SEKIMORI_PATIENCE", "20"))  # seconds; an emulated machine is given more
 SECOND = 1_000_000_000
 WINDOW, COMPOSE, ATTEMPT = 10 * SECOND, 120 * SECOND, 5 * SECOND  # the defaults of the configuration
 
@@ -136,7 +136,7 @@ class Tool:
         self.proc = lib.Proc(self.popen, [world.tool_path])
         self._seen = 0
         try:
-            lib.wait_json(self.proc, lambda line: "ready" in line, PATIENCE * 3)
+            lib.wait_json(self.proc, lambda line: "ready" in line, PATIENCE)
         except TimeoutError:
             if self.popen.poll() == lib.SKIP:
                 skip("no right to load BPF programs")
@@ -248,7 +248,7 @@ def remove_cgroup(path):
             return not f.read()
     for base, _, _ in os.walk(path, topdown=False):
         with contextlib.suppress(OSError, TimeoutError):
-            wait_for(lambda b=base: empty(b), "the actors' end", 5)
+            wait_for(lambda b=base: empty(b), "the actors' end")
             os.rmdir(base)
 
 
@@ -289,6 +289,8 @@ class World:
         for name, device, address in ((third, "veth0", "10.78.1.1/24"), (outside, "veth1", "10.78.1.2/24")):
             lib._ip("-n", name, "addr", "add", address, "dev", device)
             lib._ip("-n", name, "link", "set", device, "up")
+        lib.wait_up(third, "veth0")
+        lib.wait_up(outside, "veth1")
         lib._ip("-n", third, "route", "add", "10.77.1.0/24", "via", "10.78.1.2")
 
     def _make_base(self):
@@ -383,7 +385,7 @@ class World:
                 connection = self.listener.accept()[0]
             except TimeoutError:
                 raise TimeoutError(f"actor {token} never came") from None
-            connection.settimeout(PATIENCE * 3)
+            connection.settimeout(PATIENCE)
             buffer = b""
             while not buffer.endswith(b"\n"):
                 buffer += connection.recv(1)

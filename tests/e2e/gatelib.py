@@ -89,6 +89,8 @@ class Machine(gate.World):
         for name, device, address in ((home, "veth1", "10.79.1.2/24"), (behind, "veth0", f"{BEHIND4}/24")):
             lib._ip("-n", name, "addr", "add", address, "dev", device)
             lib._ip("-n", name, "link", "set", device, "up")
+        lib.wait_up(home, "veth1")
+        lib.wait_up(behind, "veth0")
         lib._ip("-n", behind, "route", "add", "default", "via", "10.79.1.2")
         lib._ip("-n", self.net.names["outside"], "route", "add", "10.79.1.0/24", "via", HOME4)
         done = self.net.run("home", ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"])
@@ -176,7 +178,7 @@ class Machine(gate.World):
         return []
 
     def wait_keeper(self, but=None):
-        return self.daemon.wait(lambda: (k := self.keeper()) and k != but and k, 20, "no keeper")
+        return self.daemon.wait(lambda: (k := self.keeper()) and k != but and k, "no keeper")
 
     def stop_daemon(self):
         if self.daemon:

@@ -26,6 +26,7 @@ import threading
 import time
 import traceback
 
+from patience import PATIENCE
 from wire import Listeners, Sniffer, call_in_netns
 
 SKIP = 77  # Meson's exit status for a skipped test
@@ -60,6 +61,16 @@ def _ip(*args, check=True):
     if check and done.returncode != 0:
         raise RuntimeError(f"ip {' '.join(args)}: {done.stderr.strip()}")
     return done.stdout
+
+
+def wait_up(name, *devices):
+    """Until frames can pass devices of a namespace that were just set up: the kernel tells a queue of its carrier a little later,
+    and drops what comes before."""
+    deadline = time.monotonic() + PATIENCE
+    for device in devices:
+        while " state UP " not in _ip("-n", name, "link", "show", device):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{device} does not come up")
 
 
 def _kill_inside(name):
@@ -145,7 +156,7 @@ class Proc:
                 self.lines.append({"text": line.decode(errors="replace")})
         return bool(data)
 
-    def wait_end(self, timeout=10):
+    def wait_end(self, timeout=PATIENCE):
         """Waits until nobody holds the standard output any more (orphans included) and the program has ended."""
         deadline = time.monotonic() + timeout
         while not self._ended:
@@ -161,7 +172,7 @@ class Proc:
         if self.popen.poll() is None:
             self.popen.terminate()
             try:
-                self.popen.wait(timeout=5)
+                self.popen.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.popen.kill()
                 self.popen.wait()
@@ -171,7 +182,7 @@ class Proc:
                     f.close()
 
 
-def wait_json(proc, predicate, timeout=10):
+def wait_json(proc, predicate, timeout=PATIENCE):
     """The first line of `proc` (also one read earlier) for which predicate(line) holds. A string names the "event"."""
     if isinstance(predicate, str):
         name = predicate
@@ -188,7 +199,7 @@ def wait_json(proc, predicate, timeout=10):
                 raise TimeoutError(f"{' '.join(proc.argv[:2])} {why}; last lines: {proc.lines[-4:]}")
 
 
-def wait_count(proc, predicate, count, timeout=10):
+def wait_count(proc, predicate, count):
     """The first `count` lines for which predicate holds."""
     hits = []
 
@@ -199,7 +210,7 @@ def wait_count(proc, predicate, count, timeout=10):
             return True
         return False
     for _ in range(count):
-        wait_json(proc, one_more, timeout)
+        wait_json(proc, one_more)
     return hits
 
 
@@ -238,6 +249,8 @@ class Net:
             _ip("-n", name, "addr", "add", f"{v4}/24", "dev", "veth0")
             _ip("-n", name, "addr", "add", f"{v6}/64", "dev", "veth0", "nodad")
             _ip("-n", name, "link", "set", "veth0", "up")
+        for name in (home, outside):
+            wait_up(name, "veth0")
         batch = [f"addr add 10.77.1.{i}/32 dev veth0" for i in range(10, 32)]
         batch += [f"addr add fd77:1::{i:x}/128 dev veth0 nodad" for i in range(0x10, 0x20)]
         self._batch(outside, batch)
@@ -263,7 +276,7 @@ class Net:
         # nsenter and not `ip netns exec`, which would hide the cgroup and bpf file systems.
         return argv if side is None else ["nsenter", f"--net={self.path(side)}", "--", *argv]
 
-    def run(self, side, argv, timeout=30, **kwargs):
+    def run(self, side, argv, timeout=PATIENCE, **kwargs):
         """Runs to its end; side None is the namespace the test itself is in."""
         kwargs.setdefault("capture_output", True)
         kwargs.setdefault("text", True)
@@ -337,6 +350,8 @@ def run_tests(module):
     left_out = [n[1:] for n in sys.argv[2:] if n.startswith("-")]
     tests = [(n, f) for n, f in vars(module).items()
              if n.startswith("test_") and (not wanted or n in wanted) and n not in left_out]
+    if not tests or not set(wanted + left_out) <= {n for n in vars(module) if n.startswith("test_")}:
+        sys.exit(f"no such tests: {' '.join(wanted + left_out)}")  # a list of none would pass
     print(f"1..{len(tests)}", flush=True)
     failed = 0
     for i, (name, function) in enumerate(tests, 1):

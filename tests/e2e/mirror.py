@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 
-from lib import Net, _ip
+from lib import Net, _ip, wait_up
 from wire import call_in_netns
 
 WATCHED, SENDING = "tap0", "wire0"
@@ -49,6 +49,7 @@ class Mirror(Net):
         for side, device in (("watch", WATCHED), ("wire", SENDING)):
             call_in_netns(self.path(side), lambda: _without_offloads(device))  # noqa: B023
             _ip("-n", self.names[side], "link", "set", device, "up", "mtu", "9000", "arp", "off")
+        self._wait_up()
         self.out = call_in_netns(self.path("wire"), lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
         self.out.bind((SENDING, 0))
 
@@ -58,6 +59,12 @@ class Mirror(Net):
 
     def set(self, state):
         _ip("-n", self.names["watch"], "link", "set", WATCHED, state)
+        if state == "up":
+            self._wait_up()
+
+    def _wait_up(self):
+        for side, device in (("watch", WATCHED), ("wire", SENDING)):
+            wait_up(self.names[side], device)
 
     @property
     def inside(self):
@@ -91,9 +98,9 @@ def packets_of(status):
     return next((s for s in status["sources"] if s["name"] == "packets"), None) if status else None
 
 
-def wait_frames(daemon, count, timeout=20):
+def wait_frames(daemon, count):
     """Until the daemon has read or lost that many frames."""
     def enough():
         now = packets_of(daemon.status())
         return now if now and now["frames"] + now["drops"] >= count else None
-    return daemon.wait(enough, timeout, f"{count} frames have not arrived: {packets_of(daemon.status())}")
+    return daemon.wait(enough, f"{count} frames have not arrived: {packets_of(daemon.status())}")

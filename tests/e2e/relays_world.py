@@ -24,6 +24,7 @@ import time
 
 import lib
 import servers
+from patience import PATIENCE
 from wire import SO_RCVBUFFORCE, call_in_netns
 
 ETH_P_IP = 0x0800
@@ -226,7 +227,7 @@ class Socks:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=PATIENCE)
 
 
 # The first packet of a Windows machine (Debian's p0f.fp: "Windows NT kernel", 7 or 8), in place of one of ours.
@@ -342,7 +343,7 @@ class World:
         self.socks = net._keep(Socks(net))
 
     def _wait(self, proc, side, address, port):
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), self.net.socket(side, socket.AF_INET, socket.SOCK_STREAM) as s:
                 s.settimeout(2)
@@ -370,7 +371,7 @@ class World:
                         found[line[8:].strip().decode()] = f"{new}/{name}"
         return found
 
-    def wait_delivered(self, kind, cases, timeout=30):
+    def wait_delivered(self, kind, cases, timeout=PATIENCE):
         deadline = time.monotonic() + timeout
         while True:
             found = self.delivered(kind)

@@ -22,6 +22,7 @@ from badday import (SCAN, SILENCE, Scene, as_nobody, check_ended, check_integrit
                     digest, engine_ids, fill, gaps, hidden, kernel_ids, kill_engine, make_sqlite, on_small_disk, read_terminal,
                     still_loaded)
 from daemon import Daemon, silence
+from patience import PATIENCE
 
 SEKIMORI = sys.argv[1]
 SIM = sys.argv.pop(2)
@@ -34,7 +35,7 @@ def test_kill_engine():
         before = scene.wait_stored(daemon)
         said = kill_engine(daemon)
         assert "the engine was ended by signal 9 (Killed); what is stored stays; starting it again in 100 ms" in said, said
-        daemon.wait(lambda: gaps(daemon, "restart"), 5, "no gap for the restart")
+        daemon.wait(lambda: gaps(daemon, "restart"), "no gap for the restart")
         assert "what the kernel recorded meanwhile follows" in gaps(daemon, "restart")[-1][1]
         after = scene.evidence(daemon)
         assert all(after[k] >= n for k, n in before.items()), f"evidence was lost with the engine: {before}, now {after}"
@@ -45,7 +46,7 @@ def test_kill_engine():
         # The conversation is older than this engine, and the next order in it is found; it adds to what was stored.
         found = scene.order(daemon)
         assert found["evidence"]["kind"].startswith("server_like."), found
-        daemon.wait(lambda: all(scene.evidence(daemon)[k] > n for k, n in before.items()), 5,
+        daemon.wait(lambda: all(scene.evidence(daemon)[k] > n for k, n in before.items()),
                     f"the next order did not add to {before}")
         assert not daemon.find("verdict", lambda r: scene.is_bot(r) and r["level"] == "suspect", daemon.mark())
 
@@ -77,15 +78,15 @@ def check_killed_warden(daemon, prepare, check):
     last = time.time_ns()
     daemon.kill(signal.SIGKILL)
     daemon.popen.wait()
-    daemon.wait(lambda: not daemon.processes(), 5, "end")
+    daemon.wait(lambda: not daemon.processes(), "end")
     if bpf:
         assert len(bpf) > 10, bpf
-        daemon.wait(lambda: not still_loaded(bpf), 5, "end")
+        daemon.wait(lambda: not still_loaded(bpf), "end")
     check_integrity(daemon)
     check()
 
     daemon.start()
-    (at, text, lost), = daemon.wait(lambda: gaps(daemon, "restart"), 5, "no gap for the time between")
+    (at, text, lost), = daemon.wait(lambda: gaps(daemon, "restart"), "no gap for the time between")
     assert "nothing was watched from 20" in text and 1 <= lost < 60 and at > last, (text, lost)
     check()
     assert daemon.status()["restarts"] == 0
@@ -115,8 +116,8 @@ def test_kill_warden():
 def test_kill_warden_proc():
     with Daemon(SEKIMORI, "--backend", "proc", config=HOST) as daemon:
         def prepare():
-            daemon.wait(lambda: len(daemon.processes()) == 4, 5, "no scanner or no keeper")
-            daemon.wait(lambda: daemon.rows("SELECT 1 FROM meta WHERE key = 'alive'"), 5, "nothing stored")
+            daemon.wait(lambda: len(daemon.processes()) == 4, "no scanner or no keeper")
+            daemon.wait(lambda: daemon.rows("SELECT 1 FROM meta WHERE key = 'alive'"), "nothing stored")
 
         check_killed_warden(daemon, prepare, lambda: None)
 
@@ -131,16 +132,16 @@ def run(*argv, wrapper=(), timeout=20, **kwargs):
 
 def test_full_disk():
     with tempfile.TemporaryDirectory(prefix="sekimori-test-") as folder, \
-            Daemon(SEKIMORI, config=HOST, folder=folder, wrapper=on_small_disk(f"{folder}/store", "1m")) as daemon, \
+            Daemon(SEKIMORI, config=HOST, folder=folder, wrapper=on_small_disk(f"{folder}/store", "64m")) as daemon, \
             Scene(SIM) as scene:
         inside = f"/proc/{daemon.popen.pid}/root{daemon.store}"
-        daemon.wait(lambda: daemon.rows("SELECT 1 FROM meta WHERE key = 'status'"), 5, "no status stored")
+        daemon.wait(lambda: daemon.rows("SELECT 1 FROM meta WHERE key = 'status'"), "no status stored")
         fill(f"{inside}/filler")
         scene.order(daemon, "verdict", lambda r: r["level"] == "bot")
         daemon.wait_said(f"the store in {daemon.store} cannot be written: No space left on device")
         assert f"bot  process {scene.bot.pid}" in daemon.output().decode(), "nothing printed with a full disk"
         scene.order(daemon)
-        lost = daemon.wait(lambda: daemon.status()["lost"]["store"], 3, "the loss is not counted")
+        lost = daemon.wait(lambda: daemon.status()["lost"]["store"], "the loss is not counted")
         assert 2 <= lost < 2000, lost  # rows, not tries; whoever else runs on the machine adds some
         assert daemon.output().count(b"cannot be written") == 1, "said more than once"
         assert daemon.rows("SELECT 1 FROM meta WHERE key = 'status'"), "earlier rows cannot be read"
@@ -149,7 +150,7 @@ def test_full_disk():
         os.unlink(f"{inside}/filler")
         daemon.wait_said("the store can be written again")
         kinds = daemon.wait(lambda: daemon.rows("SELECT e.kind FROM evidence e JOIN subject s ON s.id = e.subject WHERE pid = ?",
-                                                scene.bot.pid), 5, "what was lost did not come after")
+                                                scene.bot.pid), "what was lost did not come after")
         assert ("server_like.order",) in kinds and ("server_like.scan",) in kinds, kinds
         check_integrity(daemon)
         assert daemon.stop() == 0
@@ -157,26 +158,26 @@ def test_full_disk():
 
 def test_full_eve():
     with tempfile.TemporaryDirectory(prefix="sekimori-test-") as folder, \
-            Daemon(SEKIMORI, config=HOST, folder=folder, wrapper=on_small_disk(f"{folder}/eve", "1m")) as daemon, \
+            Daemon(SEKIMORI, config=HOST, folder=folder, wrapper=on_small_disk(f"{folder}/eve", "64m")) as daemon, \
             Scene(SIM) as scene:
         daemon.eve_path = f"/proc/{daemon.popen.pid}/root{daemon.eve_path}"
         fill(f"{os.path.dirname(daemon.eve_path)}/filler")
+        spawn = "i=0; while [ $i -lt 40 ]; do /bin/true; i=$((i+1)); done"  # events, for as long as they find room
+        daemon.wait(lambda: subprocess.run(["sh", "-c", spawn], check=True) and daemon.status()["lost"]["eve"],
+                    "the lines lost are not counted")
+        daemon.wait_said("eve.json: No space left on device")
         silence(SILENCE)
         scene.sim.order(SCAN)
-        daemon.wait_said("eve.json: No space left on device")
         daemon.wait_said(f"bot  process {scene.bot.pid}")
         scene.wait_stored(daemon)
-        spawn = "i=0; while [ $i -lt 40 ]; do /bin/true; i=$((i+1)); done"  # events, for as long as they find room
-        daemon.wait(lambda: subprocess.run(["sh", "-c", spawn], check=True) and daemon.status()["lost"]["eve"], 15,
-                    "the lines lost are not counted")
         assert daemon.output().count(b"No space left") == 1, "said more than once"
         os.unlink(f"{os.path.dirname(daemon.eve_path)}/filler")
         daemon.wait_said("eve.json can be written again")
         scene.order(daemon)  # read through the file: each of its lines is whole
-        assert daemon.find("verdict", scene.is_bot), "what waited was lost"
+        assert daemon.find("verdict", scene.is_bot), "what was found was lost to events"
         assert daemon.stop() == 0
     with Daemon(SEKIMORI, "--eve", "/dev/full", "--for", "1s", config=HOST) as daemon:
-        daemon.popen.wait(10)
+        daemon.popen.wait(PATIENCE)
         assert daemon.popen.returncode == 0
         assert daemon.output().count(b"cannot write /dev/full: No space left on device") == 1, daemon.output()
 
@@ -246,7 +247,7 @@ def test_bad_configuration():
         for note in ('sekimori.yaml:4: note: there is no detector "serverlike"', 'no kind of evidence "server_like.ordr"'):
             daemon.wait_said(note, since=said)
         scene.order(daemon, wanted=lambda r: r["evidence"].get("excepted"))
-        daemon.wait(lambda: daemon.rows("SELECT 1 FROM evidence WHERE excepted"), 5, "what was silenced is not stored")
+        daemon.wait(lambda: daemon.rows("SELECT 1 FROM evidence WHERE excepted"), "what was silenced is not stored")
         assert scene.evidence(daemon) == before, "silenced claims counted"
         why = json.loads(daemon.command("why", "--json", str(scene.bot.pid)).stdout)
         assert any(e["claim"]["excepted"] and e["exception"]["reason"] == "a test" for e in why["evidence"]), why
@@ -334,13 +335,13 @@ def test_without_root():
             talk = f"import socket,sys; s=socket.create_connection(('127.0.0.1',{server.getsockname()[1]})); sys.stdin.read()"
             own = subprocess.Popen([*wrapper, "python3", "-c", talk], stdin=subprocess.PIPE)
             try:
-                daemon.wait_for("flow", lambda r: r["flow"]["task"]["pid"] == own.pid, 10, "its own process is not attributed")
+                daemon.wait_for("flow", lambda r: r["flow"]["task"]["pid"] == own.pid, "its own process is not attributed")
             finally:
                 own.stdin.close()
                 own.wait()
             assert daemon.status(), "no answer on the control socket"
             assert daemon.stop() == 0
-            daemon.wait(lambda: not daemon.processes(), 5, "end")
+            daemon.wait(lambda: not daemon.processes(), "end")
             assert {st.st_uid for st in map(os.stat, (daemon.eve_path, f"{daemon.store}/sekimori.db"))} == {65534}
 
 
@@ -377,7 +378,7 @@ def test_live_line():
         out += read_terminal(ours, popen, b"is in force")
         out += read_terminal(ours, popen, b"watching for ")
         popen.send_signal(signal.SIGINT)
-        assert popen.wait(10) == 0
+        assert popen.wait(PATIENCE) == 0
         os.close(theirs)
         os.close(ours)
     assert re.search(rb"\r\x1b\[Ksekimori-engine: the configuration was read", out), "a message stands within the live line"
@@ -392,7 +393,7 @@ def test_scan_json():
         for _ in range(4):  # it says nothing before its end: one of them comes when it watches
             silence(SILENCE)
             scene.sim.order(SCAN)
-        out, err = scan.communicate(timeout=20)
+        out, err = scan.communicate(timeout=PATIENCE)
     lines = [json.loads(line) for line in out.splitlines()]  # nothing else is on standard output
     assert scan.returncode == 1, (scan.returncode, err)
     assert any(r["event_type"] == "verdict" and r["subject"].get("pid") == scene.bot.pid for r in lines), out
@@ -442,7 +443,7 @@ def test_control_socket():
             slow.append(connect(daemon))
             slow[-1].send(b"")
         assert daemon.status()["version"], "slow clients keep others out"
-        daemon.wait(lambda: slow[-1].recv(1) == b"", 5, "who asks nothing is not hung up on")
+        daemon.wait(lambda: slow[-1].recv(1) == b"", "who asks nothing is not hung up on")
         many = []
         for _ in range(64):
             with contextlib.suppress(OSError):
@@ -457,7 +458,7 @@ def test_control_socket():
         with connect(daemon) as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
             s.sendall(b"status\n")
-            status = daemon.wait(daemon.status, 5, "no answer any more")
+            status = daemon.wait(daemon.status, "no answer any more")
         assert status["restarts"] == 0
         other = run("run", "--config", daemon.config, "--store", f"{daemon.folder}/two", "--control", daemon.control,
                     "--backend", "proc", "--for", "300ms", "--quiet")

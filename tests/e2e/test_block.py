@@ -10,13 +10,13 @@ import threading
 import time
 
 import gatelib
-from gate import FREE_PORT, PATIENCE, SERVER4, wait_for
+from gate import FREE_PORT, SERVER4, wait_for
 from daemon import silence
 from gatelib import BEHIND4, Machine, Sink
 from lib import HOME4, OUTSIDE4, REFUSING4, SILENT4, Sim, wait_json
+from patience import SLOW
 
 SINKS = "10.77.1.18/31"  # two mail servers
-SLOW = PATIENCE / 20
 DEADLINE = 1.0  # seconds from the command to the last packet
 GOES_ON = 40.0  # as TCP tries again, where its pauses cannot be shortened; a bot lives for a minute
 m = None
@@ -271,7 +271,7 @@ def test_for_a_time():
     m.must("block", str(bot.pid), "--for", "2s")
     began = time.monotonic()
     assert not transfer.moves()
-    wait_for(transfer.moves, "the end of the block", 8)
+    wait_for(transfer.moves, "the end of the block")
     assert 1.2 < time.monotonic() - began < 5
     assert not blocked()
     m.refused("unblock", str(bot.pid), says="not blocked")
@@ -346,11 +346,11 @@ def test_with_a_daemon():
             def told():
                 actor.do("connect", addr=SERVER4, port=25)
                 return d.find("gate", lambda r: r["gate"]["action"] == action and r["gate"]["task"]["pid"] == actor.pid, start)
-            wait_for(told, f"{action} of process {actor.pid}", 20, every=0.2)
+            wait_for(told, f"{action} of process {actor.pid}", every=0.2)
         seen(other, "would_deny")
         with block(bot.pid):
             assert not transfer.moves()
-            d.wait_said("mail gate: learning", 20, said)
+            d.wait_said("mail gate: learning", since=said)
             assert not transfer.moves() and len(blocked()) == 1
             seen(bot, "denied")
             seen(other, "would_deny")
@@ -371,11 +371,11 @@ def test_by_itself():
             for order in (".scan tcp 40", ".udpflood 200", ".get", ".scan tcp 40", ".udpflood 200"):
                 sim.order(order)
                 with contextlib.suppress(TimeoutError):
-                    wait_json(bot, "done", 3)
+                    wait_json(bot, "done", timeout=3)  # a blocked one never says so
                 bot.lines.clear()
                 if b" is blocked for " in d.output():
                     break
-            d.wait_said("is blocked for", 10)
+            d.wait_said("is blocked for")
             verdict = d.wait_for("verdict", lambda r: r["level"] == "bot" and str(bot.pid) in json.dumps(r))
             assert verdict
             listed = wait_for(blocked, "it is listed")
@@ -427,7 +427,7 @@ def test_host_behind_a_gateway():
     assert m.must("unblock", "all") == f"{BEHIND4}: forwarded again\n" and passes()
     m.must("block", BEHIND4, "--for", "1s")
     assert not passes()
-    wait_for(passes, "the end of the block", 8)
+    wait_for(passes, "the end of the block")
     m.must("unblock", "all")
     after = m.everything()
     assert after == before, (before, after)

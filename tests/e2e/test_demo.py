@@ -10,6 +10,7 @@ import sys
 import time
 
 import lib
+from patience import PATIENCE
 
 SEKIMORI = sys.argv[1]
 
@@ -41,7 +42,7 @@ def check_scan(text):
 def main():
     lib.need_root()
     before, before_tables, begun = devices(), tables(), time.monotonic()
-    done = subprocess.run([SEKIMORI, "demo"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([SEKIMORI, "demo"], capture_output=True, text=True, timeout=PATIENCE)
     took = time.monotonic() - begun
     print(done.stdout, done.stderr)
     assert done.returncode == 0, f"exit status {done.returncode}"

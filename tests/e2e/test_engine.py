@@ -39,11 +39,11 @@ def test_clock_in_facts():
     with Daemon(SEKIMORI, config=HOST) as daemon, Scene(SIM) as scene:
         start = daemon.mark()
         with clock_set(HOUR):
-            daemon.wait_for("gap", lambda r: r["gap"]["reason"] == "clock", 3, start=start)
+            daemon.wait_for("gap", lambda r: r["gap"]["reason"] == "clock", start=start)
             scene.order(daemon, "verdict")
             (at, facts), = daemon.wait(lambda: daemon.rows(
                 "SELECT e.last, e.facts FROM evidence e JOIN subject s ON s.id = e.subject WHERE s.pid = ?"
-                " AND e.kind = 'server_like.order'", scene.bot.pid), 5, "the order is not stored")
+                " AND e.kind = 'server_like.order'", scene.bot.pid), "the order is not stored")
             assert abs(at - time.time_ns()) < 60 * SECOND, at
         facts = json.loads(facts)
         assert 0 <= at - facts["order_time"]["time_ns"] < 5 * SECOND, (at, facts)
@@ -60,7 +60,7 @@ def test_clock_jumps():
         return "the clock cannot be set here"
 
     def clock_gap(daemon, direction, start):
-        gap = daemon.wait_for("gap", lambda r: r["gap"]["reason"] == "clock" and direction in r["gap"]["text"], 2, start=start)
+        gap = daemon.wait_for("gap", lambda r: r["gap"]["reason"] == "clock" and direction in r["gap"]["text"], start=start)
         return gap["gap"]["lost"], datetime.fromisoformat(gap["timestamp"]).timestamp()
 
     with Daemon(SEKIMORI, config=HOST + "store: {keep: 1h}\n") as daemon, Scene(SIM) as scene:
@@ -78,9 +78,9 @@ def test_clock_jumps():
         found = scene.order(daemon)
         assert abs(datetime.fromisoformat(found["timestamp"]).timestamp() - time.time()) < 5, found["timestamp"]
         kind = found["evidence"]["kind"]
-        daemon.wait(lambda: scene.evidence(daemon)[kind] > before[kind], 5, "no longer stored")
+        daemon.wait(lambda: scene.evidence(daemon)[kind] > before[kind], "no longer stored")
         assert not daemon.find("verdict", lambda r: scene.is_bot(r), start), "a verdict changed by the clock"
-        daemon.wait(lambda: len(gaps(daemon, "clock")) == 2, 3, "the steps are not stored")
+        daemon.wait(lambda: len(gaps(daemon, "clock")) == 2, "the steps are not stored")
         backward = daemon.status()["lost"]["clock_backward"] - backward
         assert backward < 20, f"engine time went backwards: {backward} events"  # a few records overtake each other
         assert daemon.stop() == 0
@@ -93,8 +93,8 @@ def test_hung_engine():
         engine = daemon.engine()
         assert daemon.status()["restarts"] == 0, "a busy engine was taken for a hung one"
         os.kill(engine, signal.SIGSTOP)
-        daemon.wait_said("the engine does not answer any more; killing it", 10)
-        daemon.wait(lambda: (status := daemon.status()) and status["restarts"] == 1, 10, "it is not started again")
+        daemon.wait_said("the engine does not answer any more; killing it")
+        daemon.wait(lambda: (status := daemon.status()) and status["restarts"] == 1, "it is not started again")
         assert daemon.engine() != engine and not os.path.exists(f"/proc/{engine}")
         scene.order(daemon)
         assert daemon.output().count(b"does not answer any more") == 1, "said more than once"

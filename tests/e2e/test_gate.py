@@ -62,7 +62,7 @@ def test_learning():
             def proposed():
                 out = m.must("gate", "status")
                 return out if f"sekimori gate allow {m.unit}" in out and f"{m.exe('sender')} --user" in out else None
-            out = wait_for(proposed, "the proposals", 15)
+            out = wait_for(proposed, "the proposals")
             assert "nothing is refused" in out, out
             [r] = [r for r in m.gate_log() if r["program"] == m.exe("sender")]
             assert r["learn"] and r["count"] == 2, r
@@ -150,7 +150,7 @@ def test_whatever_happens_to_us():
             m.start_daemon()
             engine, keeper = m.engine(), m.keeper()
             kill(engine)
-            m.daemon.wait(lambda: m.engine() not in (None, engine), 10, "no other engine")
+            m.daemon.wait(lambda: m.engine() not in (None, engine), "no other engine")
             kill(keeper)
             keeper = m.wait_keeper(but=keeper)
             kill(m.daemon.popen.pid)
@@ -197,19 +197,19 @@ def test_tampering():
             while not times or (len(times) < 4 and (min(times) > 1 or b", by nft (process" not in d.output()[said:])):
                 began = time.monotonic()
                 m.net.run("home", ["nft", "flush", "ruleset"])
-                wait_for(lambda: m.ruleset() == rules, "the rules again", 10, every=0.005)
+                wait_for(lambda: m.ruleset() == rules, "the rules again", every=0.005)
                 times.append(time.monotonic() - began)
                 with contextlib.suppress(AssertionError):
-                    d.wait_said(", by nft (process", 3, said)
+                    d.wait_said(", by nft (process", since=said, timeout=10)
             print(f"# back after {min(times) * 1e3:.0f} ms")
             assert min(times) < 1, times
-            d.wait_said("tampering by somebody else: nftables table", 5, said)
-            d.wait_said(", by nft (process", 5, said)
+            d.wait_said("tampering by somebody else: nftables table", since=said)
+            d.wait_said(", by nft (process", since=said)
             d.wait_for("gate", lambda r: r.get("op") == "tamper" and "by nft" in r["gate"]["text"])
             links = set(os.listdir(f"{m.folder}/links"))
             os.unlink(f"{m.folder}/links/gate_connect4")
             said = len(d.output())
-            d.wait_said("tampering by somebody else: kernel program gate_connect4", 10, said)
+            d.wait_said("tampering by somebody else: kernel program gate_connect4", since=said)
             wait_for(lambda: set(os.listdir(f"{m.folder}/links")) == links, "the link again")
             ends = bots.stop()
             assert "OK" not in ends, ends  # while the link is away, packets are refused
@@ -230,7 +230,7 @@ def test_burst():
         def told():
             found = [r for r in m.gate_log() if r.get("pid") == bot.pid]
             return found if sum(r["count"] for r in found) >= 10000 else None
-        [entry] = wait_for(told, "10,000 refusals in the log", 15, every=0.3)
+        [entry] = wait_for(told, "10,000 refusals in the log", every=0.3)
         assert entry["count"] == 10000 and entry["action"] == "denied" and entry["program"] == m.exe("bot"), entry
         told = [line for line in d.output()[said:].decode().splitlines() if f"mail gate  {m.exe('bot')} (process {bot.pid}" in line]
         assert len(told) == 1, told

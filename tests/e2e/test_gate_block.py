@@ -10,6 +10,7 @@ import time
 import gate
 from gate import FREE_PORT, OP, REASON, SERVER4, SERVER6, World, wait_for
 from lib import HOME4, OUTSIDE4
+from patience import PATIENCE
 
 INDEX = 3
 world = None
@@ -29,7 +30,7 @@ class Outside:
     def connect(self, actor, name):
         """The actor connects; our end."""
         actor.ok("connect", addr=OUTSIDE4, port=self.tcp_port, keep=name)
-        self.tcp.settimeout(gate.PATIENCE)
+        self.tcp.settimeout(PATIENCE)
         return self.tcp.accept()[0]
 
     def __enter__(self):
@@ -111,7 +112,7 @@ def test_open_sockets():
             assert later.do("connect", addr=OUTSIDE4, port=out.tcp_port)["r"] == "EPERM", "born under the block"
             assert arrives(ends[-1][1], lambda: parent.ok("send", socket="c", data="x")), "the parent goes on"
         for a, end in ends:
-            end.settimeout(gate.PATIENCE)
+            end.settimeout(PATIENCE)
             if a is not parent:
                 assert end.recv(100).startswith(b"blocked"), "TCP tells it again after the block"
             end.close()
@@ -136,7 +137,7 @@ def test_listening_sockets():
     port = bot.ok("listen", addr=HOME4, port=0, **{"as": "l"})["port"]
     clients = [world.net.socket("outside", socket.AF_INET, socket.SOCK_STREAM) for _ in range(3)]
     for c in clients[:2]:
-        c.settimeout(gate.PATIENCE)
+        c.settimeout(PATIENCE)
         c.connect((HOME4, port))
     bot.ok("accept", socket="l", **{"as": "accepted"})
     with blocked(bot):

@@ -223,7 +223,7 @@ def test_ten_thousand_at_once():
         return sum(r["count"] for r in records)
     for bot in bots:
         try:
-            wait_for(lambda b=bot: told(b) >= count, "the count", 5)
+            wait_for(lambda b=bot: told(b) >= count, "the count")
         except TimeoutError as e:
             raise AssertionError(f"{told(bot)} of {count} were told") from e
         assert told(bot) == count, told(bot)

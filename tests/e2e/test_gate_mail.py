@@ -14,12 +14,12 @@ import time
 import gatelib
 import lib
 from daemon import boot_ns, silence
-from gate import PATIENCE, wait_for
+from gate import wait_for
 from gatelib import Machine, Sink
 from lib import OUTSIDE4, Sim, wait_json
+from patience import PATIENCE, SLOW
 
 MAILS = 200
-SLOW = PATIENCE / 20
 SINK4 = "10.77.1.18"  # not where the orders come from
 SMTP_CLIENT = "/usr/lib/postfix/sbin/smtp"
 IN_PORT = 10025  # where Postfix takes the test's mails
@@ -179,8 +179,8 @@ def test_spam_bot():
             sim, bot = start_bot_run("double-fork", SINK4)
             silence(2.5)  # an order means something only in a conversation that was silent before
             sim.order(".mail 20")
-            refused = d.wait_for("gate", lambda r: r["gate"]["action"] == "denied", 15)
-            verdict = d.wait_for("verdict", lambda r: r["level"] == "bot" and r["subject"].get("name") == "sekimori-sim", 15)
+            refused = d.wait_for("gate", lambda r: r["gate"]["action"] == "denied")
+            verdict = d.wait_for("verdict", lambda r: r["level"] == "bot" and r["subject"].get("name") == "sekimori-sim")
             skew = time.time_ns() - boot_ns()
             took = (verdict["seen"] + skew - refused["time_ns"]) / 1e6  # until it stood in the file, and was read
             print(f"# the verdict was read {took:.0f} ms after the first refusal")

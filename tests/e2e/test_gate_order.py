@@ -58,7 +58,7 @@ def test_declared_while_learning():
         def told():
             sends(bot)
             return [r for r in d.find("gate", lambda r: r["gate"]["task"]["pid"] == bot.pid, start) if r["gate"]["action"] == action]
-        wait_for(told, action, 15, every=0.1)
+        wait_for(told, action, every=0.1)
     try:
         with m.running() as d:
             wait_action(d, "would_deny")
@@ -86,9 +86,9 @@ def test_open_for_a_time():
         assert sends(bot), "open"
         assert m.status()["mode"] == "open" and "OPEN" in m.must("gate", "status")
         bot.ok("raw", how="raw", src=HOME4, dst=SERVER4, port=25)
-        d.wait_said("opened for a time", 10)
+        d.wait_said("opened for a time")
         print(f"# could send {ends_in_time(bot, open_for('4s'))} times")
-        d.wait_said("shut again: its time is over", 10)
+        d.wait_said("shut again: its time is over")
         assert m.status()["mode"] == "shut"
         assert [r for r in m.json("gate", "log") if r["event_type"] == "action" and "open for" in json.dumps(r)]
         m.must("gate", "open", "--for", "1h")
@@ -153,7 +153,7 @@ def test_serial_is_no_order():
                        {"remote": 1}, {"mode": 0}):
             said = len(d.output())
             state.change(**change)
-            d.wait_said("tampering by somebody else: the gate's state", 10, said)
+            d.wait_said("tampering by somebody else: the gate's state", since=said)
             wait_for(lambda: {**state.get(), "serial": 0} == {**good, "serial": 0}, f"{change} to be put back")
             assert not sends(bot), change
         assert [r for r in m.gate_log(op="tamper") if "state" in r["text"]]
@@ -161,7 +161,7 @@ def test_serial_is_no_order():
         kill(m.keeper())
         state.change(open_until=soon)
         m.wait_keeper()
-        wait_for(lambda: not sends(bot), "it is shut again", 10)
+        wait_for(lambda: not sends(bot), "it is shut again")
 
 
 def test_configuration_read_again():
@@ -176,7 +176,7 @@ def test_configuration_read_again():
             with open(path, "w", encoding="utf-8") as f:
                 f.write(text.replace("gate: {", f"gate: {{ports: {ports}, "))
             os.kill(d.popen.pid, signal.SIGHUP)
-            d.wait_said(says, 10, said)
+            d.wait_said(says, since=said)
             return said
         assert sends(bot, port=FREE_PORT)
         said = reload(f"[25, {FREE_PORT}]", "the configuration was read again")
@@ -187,8 +187,9 @@ def test_configuration_read_again():
         assert not sends(bot, port=25)
         reload("[0]", "not taken")
         assert m.keeper() == now and not sends(bot, port=FREE_PORT)
+        said = len(d.output())
         os.kill(d.popen.pid, signal.SIGHUP)  # as a rotation of logs does
-        d.wait_said("not taken", 10, len(d.output()))
+        d.wait_said("not taken", since=said)
         assert m.keeper() == now, "nothing changed, and the keeper was started anew"
         reload("[25, 465, 587]", "the configuration was read again")
         wait_for(lambda: not sends(bot, port=587) and sends(bot, port=FREE_PORT), "the ports of before")

@@ -14,8 +14,9 @@ import sys
 import time
 
 import gate
-from gate import FREE_PORT, KIND, OP, PATIENCE, REFUSING, SERVER4, SERVER6, World, wait_for
+from gate import FREE_PORT, KIND, OP, REFUSING, SERVER4, SERVER6, World, wait_for
 from lib import HOME4
+from patience import SLOW
 
 SENDER_USER = 2000
 world = None
@@ -271,7 +272,7 @@ def test_what_it_costs():
     sender = world.start("sender", uid=0)
     world.program("sender", KIND["sender"], sender=7)
     took, ratio = {}, {}
-    rounds, each, forks = (20, 200, 200) if PATIENCE <= 20 else (4, 100, 10)
+    rounds, each, forks = (20, 200, 200) if SLOW <= 1 else (4, 100, 10)
     for _ in range(rounds):
         for on in (False, True):
             sender.ok("join_cgroup", path=world.cgroup if on else outside_group)
@@ -298,7 +299,7 @@ def test_what_it_costs():
         on, off = statistics.median(ratio[name, True]), statistics.median(ratio[name, False])
         print(f"# {what}: {off} ns without, {on} ns with, ratio {on / off:.3f}")
     added = statistics.median(took[25, True]) - statistics.median(took[25, False])
-    assert added < 1e6 * PATIENCE / 20, f"{added / 1e3:.0f} us are added to a connection"
+    assert added < 1e6 * SLOW, f"{added / 1e3:.0f} us are added to a connection"
 
 
 def main():

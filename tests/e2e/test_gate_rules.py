@@ -18,6 +18,7 @@ import sys
 import frames as f
 from gate_rules import GATED, MARK, OTHER, apply, counted, ip, nft, world
 from lib import HOME4, HOME6, Net, run_tests
+from patience import PATIENCE
 from wire import call_in_netns
 
 SILENT4, SILENT6 = "10.77.1.32", "fd77:1::20"
@@ -215,7 +216,7 @@ def test_resets_and_loopback_pass():
         for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"), (socket.AF_INET, HOME4)):
             def local():
                 with socket.create_server((host, GATED), family=family):
-                    socket.create_connection((host, GATED), timeout=5).close()
+                    socket.create_connection((host, GATED), timeout=PATIENCE).close()
             call_in_netns(net.path("home"), local)
 
 

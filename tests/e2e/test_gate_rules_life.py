@@ -14,7 +14,8 @@ import time
 
 import frames as f
 from gate_rules import GATED, MARK, OTHER, PORTS, Peer, apply, ip, nft, rules, world
-from lib import HOME4, HOME6, OUTSIDE4, OUTSIDE6, Net, run_tests, wait_json
+from lib import HOME4, HOME6, OUTSIDE4, OUTSIDE6, Net, run_tests, wait_json, wait_up
+from patience import PATIENCE
 from wire import call_in_netns
 
 INSIDE4, INSIDE6 = "10.88.0.2", "fd88::2"
@@ -30,6 +31,8 @@ def gateway(net):
         ip(net, side, f"addr add {v4}/24 dev in0")
         ip(net, side, f"addr add {v6}/64 dev in0 nodad")
         ip(net, side, "link set in0 up")
+    for name in (home, inside):
+        wait_up(name, "in0")
     for family, network, via_home, via_inside in (("-4", INSIDE_NET[0], HOME4, "10.88.0.1"),
                                                   ("-6", INSIDE_NET[1], HOME6, "fd88::1")):
         ip(net, "outside", f"{family} route add {network} via {via_home}")
@@ -67,13 +70,19 @@ def through(net, peer, target, port, **more):
     return has_port(peer.arrived(), port)
 
 
+def wait_through(net, peer, target, port, what):
+    """Neighbours have to find each other first."""
+    deadline = time.monotonic() + PATIENCE
+    while not through(net, peer, target, port):
+        assert time.monotonic() < deadline, what
+
+
 def test_forwarded():
     with world(sides=("home", "outside", "inside")) as (net, peer):
         gateway(net)
         apply(net)
         for target in (OUTSIDE4, OUTSIDE6):
-            through(net, peer, target, OTHER)  # who is who
-            assert through(net, peer, target, OTHER), "another port is not forwarded"
+            wait_through(net, peer, target, OTHER, "another port is not forwarded")
             assert not through(net, peer, target, GATED), "a gated port is forwarded"
             assert not through(net, peer, target, GATED, mark=MARK), "a mark from outside counts"
         apply(net, *INSIDE_NET)
@@ -167,8 +176,8 @@ def test_devices_upon_devices():
                         s.sendmsg([f.ethernet(*peer.macs, f.IPV4, f.ipv4(HOME4, OUTSIDE4, f.TCP, f.tcp(GATED)), tags)],
                                   [(socket.SOL_SOCKET, SO_MARK, struct.pack("=I", MARK))])
                 for target in (OUTSIDE4, OUTSIDE6):
-                    assert knock(net, "home", target, OTHER, wait=5) == errno.ECONNREFUSED, f"{kind}: no connection"
-                    assert knock(net, "home", target, GATED, MARK, wait=5) == errno.ECONNREFUSED, \
+                    assert knock(net, "home", target, OTHER, wait=PATIENCE) == errno.ECONNREFUSED, f"{kind}: no connection"
+                    assert knock(net, "home", target, GATED, MARK, wait=PATIENCE) == errno.ECONNREFUSED, \
                         f"{kind}: a permitted connection to {target} is refused"
                 peer.arrived()
                 assert knock(net, "home", OUTSIDE4, GATED, wait=0.2) != errno.ECONNREFUSED, f"{kind}: without the mark"
@@ -294,7 +303,7 @@ def test_watch():
             seen = len(watch.lines)
             doing()
             began = time.monotonic()
-            wait_json(watch, lambda line: line in watch.lines[seen:] and line["event"] == event and line["result"] != 0, 5)
+            wait_json(watch, lambda line: line in watch.lines[seen:] and line["event"] == event and line["result"] != 0)
             assert time.monotonic() - began < 1
         noticed(lambda: nft(net, "flush ruleset"), "tables")
         assert rules(net, "check", *PORTS)["error"] == "ENOENT"
@@ -416,13 +425,13 @@ def test_host_block():
         listeners = net.listen(f"{OUTSIDE4}/32", [8080])
         listeners6 = net.listen(f"{OUTSIDE6}/128", [8080])
         for host, target, where in ((INSIDE4, OUTSIDE4, listeners), (INSIDE6, OUTSIDE6, listeners6)):
-            assert knock(net, "inside", target, 8080, wait=5) == 0
+            assert knock(net, "inside", target, 8080, wait=PATIENCE) == 0
             assert rules(net, "block", host, "1h")["result"] == 0
             assert knock(net, "inside", target, 8080, wait=0.3) == errno.ETIMEDOUT, "a blocked host gets out"
             assert knock(net, "outside", host, 8080, wait=0.3) == errno.ETIMEDOUT, "a blocked host is reached"
             assert knock(net, "inside", HOME4, 8080, wait=0.3) == (errno.ETIMEDOUT if host == INSIDE4 else errno.ECONNREFUSED)
             assert rules(net, "unblock", host)["result"] == 0
-            assert knock(net, "inside", target, 8080, wait=5) == 0, "undone, it is still blocked"
+            assert knock(net, "inside", target, 8080, wait=PATIENCE) == 0, "undone, it is still blocked"
         assert ruleset(net) == before, "the last block's end leaves something"
         assert rules(net, "unblock", INSIDE4)["error"] == "ENOENT"
 
@@ -444,7 +453,7 @@ def test_host_block_times_and_refusals():
         blocked = listed()
         assert 7100_000 < int(blocked[INSIDE4]) <= 7200_000, "the second call's end counts"
         assert blocked["192.0.2.7"] == "0" and "2001:db8:1::" in blocked
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE
         while "2001:db8::7" in listed():
             assert time.monotonic() < deadline, "a block of a second does not end"
         # Somebody emptied a chain: the next block repairs it.

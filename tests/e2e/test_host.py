@@ -95,9 +95,9 @@ class Scene:
             return lambda r: r["subject"]["kind"] == "process" and RANK[r["level"]] >= RANK[least] and \
                 r["subject"]["pid"] in family(bot)
 
-        verdict = daemon.wait_for("verdict", found("suspect"), 5, f"{shape} {order}: no verdict", start)
+        verdict = daemon.wait_for("verdict", found("suspect"), f"{shape} {order}: no verdict", start)
         latency = verdict["seen"] - (first["at"] if "at" in first else first_flow(daemon, first["pid"], start))
-        reached = daemon.wait_for("verdict", found(level), 5, f"{shape} {order}: not {level}", start)
+        reached = daemon.wait_for("verdict", found(level), f"{shape} {order}: not {level}", start)
         told = {e["stage"] for e in reached["evidence"]}
         assert told == set(reached["stages"]), f"{shape}: of {reached['stages']} the verdict tells only {told}"
         evidence = daemon.find("evidence", lambda r: r["subject"].get("pid") in family(bot), start)
@@ -132,7 +132,7 @@ def run_older(failed):
                 with failure_of(f"older:{sim.transport}", failed):
                     sim.order(SCAN)
                     daemon.wait_for("evidence", lambda r: r["subject"].get("pid") == bot.pid and  # noqa: B023
-                                    r["evidence"]["kind"] == "server_like.order", 5, "the first order is not found")
+                                    r["evidence"]["kind"] == "server_like.order", "the first order is not found")
                     print(f"older than the daemon, {sim.transport}: found", flush=True)
 
 

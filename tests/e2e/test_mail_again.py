@@ -13,6 +13,7 @@ import time
 
 import lib
 import test_relays as relays
+from patience import PATIENCE
 from test_relays import MUTE, SILENT, Unbound, Wire, world
 from test_relays_cli import BOT, mail, write
 
@@ -21,7 +22,7 @@ OWNED = "\n    local-data-ptr: \"61.48.20.1 mail.example.com\"\n    local-data: 
 
 
 def sekimori(net, *args, status=0):
-    done = net.run("home", [PROGRAM, *args, "--json"], timeout=60)
+    done = net.run("home", [PROGRAM, *args, "--json"], timeout=PATIENCE)
     assert done.returncode == status, (args, done.returncode, done.stdout, done.stderr)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -73,7 +74,7 @@ def test_moved():
         assert got[BOT]["class"] == "unknown" and not got["61.48.20.3"]["moved"], got
         told = sekimori(net, "why", BOT, *store)
         assert told[0]["verdict"]["level"] == "unknown", told[0]["verdict"]
-        text = net.run("home", [PROGRAM, "why", BOT, *store], timeout=60).stdout
+        text = net.run("home", [PROGRAM, "why", BOT, *store], timeout=PATIENCE).stdout
         assert "its reverse name is of another domain" in text, text
         stats = sekimori(net, "mail", "--stats", *store)[0]
         assert (stats["moved"], stats["asked_twice"], stats["inquiries"]) == (1, 2, 6), stats
@@ -92,7 +93,7 @@ def test_killed_probe():
         args = ["mail", "--resolver", SILENT, "--config", config, "--probe", "--allow", "61.48.0.0/16", "--store", f"{folder}/store"]
         log, box = f"{folder}/log", write(folder, "m", mail(MUTE))
         proc = net.popen("home", [PROGRAM, *args, "--probe-log", log, box, "--json"])
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and not (os.path.exists(log) and "connected" in open(log, encoding="utf-8").read()):
             proc._read(0.05)
         os.kill(proc.pid, signal.SIGKILL)

@@ -19,6 +19,7 @@ import lib
 from badday import on_small_disk
 from daemon import Daemon
 from hostile_mails import Hostile
+from patience import PATIENCE
 
 SEKIMORI = sys.argv[1] if len(sys.argv) > 1 else ""
 NO_NAME, NO_ERROR, PTR, A = 3, 0, 12, 1
@@ -124,7 +125,7 @@ def world(n=1, **options):
         with Daemon(SEKIMORI, config=config([b.path for b in boxes], dns), events=False, **options) as d:
             if options.get("start", True):
                 d.postman()
-                d.wait(lambda: watched(d) == n, 20, "the Maildirs are not watched")
+                d.wait(lambda: watched(d) == n, "the Maildirs are not watched")
             try:
                 yield d, boxes, dns
             finally:
@@ -148,10 +149,10 @@ def signs(event):
     return {j["sign"]: j["answer"] for j in event["judge"]}
 
 
-def expect(d, count, timeout=60):
+def expect(d, count, timeout=PATIENCE):
     """So many records, and no more when all is done."""
-    d.wait(lambda: stored(d) >= count, timeout, f"not all of {count} mails were judged: {state(d)}")
-    d.wait(lambda: state(d).get("waiting") == 0, 20, "mails wait on")
+    d.wait(lambda: stored(d) >= count, f"not all of {count} mails were judged: {state(d)}")
+    d.wait(lambda: state(d).get("waiting") == 0, "mails wait on")
     assert stored(d) == count, (stored(d), count)
     assert d.rows("select count(distinct mail) from relay")[0][0] == count
 
@@ -168,9 +169,9 @@ def test_arrival():
         for i in range(20):
             begin = time.monotonic()
             name = box.deliver(address=f"61.49.0.{i + 1}", how=("rename", "link")[i % 2])
-            d.wait_for("mail", lambda r: r["relay"] == f"61.49.0.{i + 1}", 15)
+            d.wait_for("mail", lambda r: r["relay"] == f"61.49.0.{i + 1}")
             told = time.monotonic() - begin
-            d.wait(lambda: stored(d) == i + 1, 15, "it is not stored")
+            d.wait(lambda: stored(d) == i + 1, "it is not stored")
             times.append((told, time.monotonic() - begin))
         print(f"a mail's delivery to its event: median {sorted(t for t, _ in times)[10] * 1000:.0f} ms; to the stored verdict: "
               f"median {sorted(s for _, s in times)[10] * 1000:.0f} ms, at most {max(s for _, s in times) * 1000:.0f} ms")
@@ -203,11 +204,11 @@ def test_folders():
         for i in range(50):
             os.unlink(f"{box.path}/new/{box.deliver()}")
         box.deliver(address="61.48.0.3")
-        d.wait(lambda: d.find("mail", lambda r: r["relay"] == "61.48.0.3"), 15, "what follows is not judged")
+        d.wait(lambda: d.find("mail", lambda r: r["relay"] == "61.48.0.3"), "what follows is not judged")
         shutil.rmtree(f"{box.path}/.Junk")
         box.folder(".Junk")
         box.deliver(folder=".Junk", address="61.48.0.4")
-        d.wait(lambda: d.find("mail", lambda r: r["relay"] == "61.48.0.4"), 15, "a folder that came again is not watched")
+        d.wait(lambda: d.find("mail", lambda r: r["relay"] == "61.48.0.4"), "a folder that came again is not watched")
 
 
 def hostile(box):
@@ -243,14 +244,14 @@ def test_hostile():
         mails = Hostile([f"61.48.{i}.1" for i in range(200)], lambda: "61.47.0.1")
         for i in range(1000):
             box.deliver(mails.mail(i)[0])
-        d.wait(lambda: state(d).get("mails", 0) >= 1000 and state(d)["waiting"] == 0, 60, "hostile mails are not read")
+        d.wait(lambda: state(d).get("mails", 0) >= 1000 and state(d)["waiting"] == 0, "hostile mails are not read")
         told = {r["relay"] for r in d.find("mail")}
         assert "61.48.9.9" in told and "61.47.0.1" not in told, told
         begun, base, n = time.monotonic(), stored(d), 10000
         for i in range(n):
             box.deliver(address=f"61.49.{i % 50}.{i % 250 + 1}")
         sent = time.monotonic() - begun
-        d.wait(lambda: stored(d) >= base + n, 240, f"not all of {n} were judged: {state(d)}")
+        d.wait(lambda: stored(d) >= base + n, f"not all of {n} were judged: {state(d)}")
         print(f"{n} mails of 250 relays: delivered in {sent:.1f} s, all verdicts stored after {time.monotonic() - begun:.1f} s")
         assert [d.engine(), d.postman()] == before
         for word in ("\x1b[2J", "\x1b[31m"):
@@ -264,7 +265,7 @@ def test_killed():
         box.deliver(address="61.48.0.1")  # before the first start: left alone
         d.start()
         d.postman()
-        d.wait(lambda: watched(d) == 1, 20, "it is not watched")
+        d.wait(lambda: watched(d) == 1, "it is not watched")
         n = 0
         for kill in ("postman", "engine", "postman", "engine"):
             for i in range(300):
@@ -301,23 +302,23 @@ def test_reread():
         assert d.postman() == old
         write(config([boxes[0].path], dns))
         d.kill(signal.SIGHUP)
-        d.wait(lambda: watched(d) == 1, 20, "the configuration is not read again")
+        d.wait(lambda: watched(d) == 1, "the configuration is not read again")
         boxes[1].deliver(address="61.48.0.2")
         boxes[0].deliver(address="61.48.0.3")
         expect(d, 2)
         write("host: {backend: off}\n")
         d.kill(signal.SIGHUP)
-        d.wait(lambda: all(name != "sekimori-mail" for _, name in d.children()), 20, "the postman works on")
+        d.wait(lambda: all(name != "sekimori-mail" for _, name in d.children()), "the postman works on")
         write(config([b.path for b in boxes], dns))
         d.kill(signal.SIGHUP)
-        d.wait(lambda: watched(d) == 2, 20, "the configuration is not read again")
+        d.wait(lambda: watched(d) == 2, "the configuration is not read again")
         expect(d, 3)  # what came to the second one meanwhile
         boxes[1].deliver(address="61.48.0.4")
         expect(d, 4)
         for text in (config([boxes[0].path], dns), "host: {backend: off}\n", "mail: {}\n", config([b.path for b in boxes], dns)):
             write(text)
             d.kill(signal.SIGHUP)  # faster than anybody follows
-        d.wait(lambda: watched(d) == 2, 20, "the last order is not followed")
+        d.wait(lambda: watched(d) == 2, "the last order is not followed")
         boxes[1].deliver(address="61.48.0.5")
         expect(d, 5)
 
@@ -327,25 +328,25 @@ def test_away():
     with world(2, start=False) as (d, (box, late), _):
         shutil.rmtree(late.path)
         d.start()
-        d.wait(lambda: watched(d) == 1, 20, "the Maildir is not watched")
+        d.wait(lambda: watched(d) == 1, "the Maildir is not watched")
         d.wait_said("No such file")
         Box(late.path)
-        d.wait(lambda: watched(d) == 2, 20, "one that was made later is not watched")
+        d.wait(lambda: watched(d) == 2, "one that was made later is not watched")
         late.deliver(address="61.48.0.1")
         expect(d, 1)
         os.rename(box.path, f"{box.path}.away")
-        d.wait(lambda: watched(d) == 1, 20, "nobody saw that it is away")
+        d.wait(lambda: watched(d) == 1, "nobody saw that it is away")
         away = Box.__new__(Box)
         away.path, away.owner = f"{box.path}.away", box.owner
         away.deliver(address="61.48.0.2")
         os.rename(away.path, box.path)
-        d.wait(lambda: watched(d) == 2, 20, "it is back, and not watched")
+        d.wait(lambda: watched(d) == 2, "it is back, and not watched")
         expect(d, 2)
         d.wait_said("is there, and watched")
         shutil.rmtree(box.path)
-        d.wait(lambda: watched(d) == 1, 20, "nobody saw that it is gone")
+        d.wait(lambda: watched(d) == 1, "nobody saw that it is gone")
         box.folder("")
-        d.wait(lambda: watched(d) == 2, 20, "a new one in its place is not watched")
+        d.wait(lambda: watched(d) == 2, "a new one in its place is not watched")
         box.deliver(address="61.48.0.3")
         expect(d, 3)
 
@@ -367,7 +368,7 @@ def test_overflow():
         box.deliver(address="61.48.0.2")
         os.kill(d.postman(), signal.SIGCONT)
         expect(d, 21)
-        d.wait(lambda: state(d).get("rescans", 0) >= 1, 10, "the kernel lost nothing")
+        d.wait(lambda: state(d).get("rescans", 0) >= 1, "the kernel lost nothing")
 
 
 def test_seen():
@@ -380,7 +381,7 @@ def test_seen():
         settings = f"host: {{backend: off}}\nmail: {{ask: false, maildir: [{box.path}]}}\n"
         with Daemon(SEKIMORI, "--interface", "veth0", "--home", lib.HOME4, config=settings, events=False,
                     wrapper=["nsenter", f"--net={net.path('home')}", "--"]) as d:
-            d.wait(lambda: watched(d) == 1, 20, "the Maildir is not watched")
+            d.wait(lambda: watched(d) == 1, "the Maildir is not watched")
 
             def touch(address, port):
                 with net.socket("outside", socket.AF_INET, socket.SOCK_STREAM) as s:
@@ -390,7 +391,7 @@ def test_seen():
             for port in range(20, 40):
                 touch("61.49.0.9", port)
             # Each flow's beginning and end: what is told of them is told with their SYNs.
-            d.wait(lambda: d.status()["events"]["flow"] >= 42, 10, f"packets are not seen: {d.status()['events']}")
+            d.wait(lambda: d.status()["events"]["flow"] >= 42, f"packets are not seen: {d.status()['events']}")
             for address in ("61.49.0.9", "61.49.0.10", "61.49.0.11"):
                 box.deliver(address=address)
             expect(d, 3)
@@ -424,14 +425,14 @@ def test_full_disk():
         box = Box(f"{folder}/Maildir")
         settings = f"host: {{backend: off}}\nmail: {{ask: false, maildir: [{box.path}]}}\n"
         with Daemon(SEKIMORI, config=settings, events=False, folder=own, wrapper=on_small_disk(f"{own}/store", "1m")) as d:
-            d.wait(lambda: watched(d) == 1, 20, "the Maildir is not watched")
+            d.wait(lambda: watched(d) == 1, "the Maildir is not watched")
             fill = ["nsenter", "--mount", "-t", str(d.popen.pid), "sh", "-c"]
             subprocess.run([*fill, f"cat /dev/zero > {own}/store/filler"], capture_output=True)
             for i in range(400):
                 box.deliver(address=f"61.48.0.{i % 250 + 1}")
-            d.wait_said("cannot be written", 30)
+            d.wait_said("cannot be written")
             subprocess.run([*fill, f"rm {own}/store/filler"], check=True)
-            d.wait_said("can be written again", 30)
+            d.wait_said("can be written again")
             expect(d, 400)
 
 
@@ -440,9 +441,9 @@ def test_resolver_silent():
     with world() as (d, (box,), dns):
         dns.silent = True
         box.deliver(address="61.49.0.9")
-        d.wait_for("mail", lambda r: r["relay"] == "61.49.0.9", 30)
+        d.wait_for("mail", lambda r: r["relay"] == "61.49.0.9")
         assert "list_exploited" not in signs(d.find("mail")[-1])
-        d.wait(lambda: state(d)["unanswered"] > 0, 10, "the silence is not counted")
+        d.wait(lambda: state(d)["unanswered"] > 0, "the silence is not counted")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import tempfile
 import fcntl
 
 import lib
+from patience import PATIENCE
 from wire import ETH_P_ALL, PACKET_OUTGOING, SO_RCVBUFFORCE, call_in_netns
 
 TOOL = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -251,7 +252,7 @@ def p0f_says(path, folder):
     log = os.path.join(folder, "log")
     if os.path.exists(log):
         os.unlink(log)
-    subprocess.run(["p0f", "-f", P0F, "-r", path, "-o", log], capture_output=True, timeout=60)
+    subprocess.run(["p0f", "-f", P0F, "-r", path, "-o", log], capture_output=True, timeout=PATIENCE)
     said = {}
     if not os.path.exists(log):
         return said

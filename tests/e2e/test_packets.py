@@ -81,16 +81,16 @@ def test_removed_and_back():
             net.send(capture.udp_frames(50))
             wait_frames(daemon, 50)
             net.remove()
-            daemon.wait(lambda: gaps(daemon, "capture_drop"), 10, "no gap when the device was removed")
+            daemon.wait(lambda: gaps(daemon, "capture_drop"), "no gap when the device was removed")
             gone, = gaps(daemon, "capture_drop")
             assert "the device was removed" in gone["gap"]["text"], gone
-            assert daemon.wait(lambda: not packets_of(daemon.status())["there"], 5, "status still has the device")
+            assert daemon.wait(lambda: not packets_of(daemon.status())["there"], "status still has the device")
             net.make()
             # Several rings cannot be bound again: a new engine gets new ones.
             daemon.wait(lambda: (status := daemon.status()) and (packets_of(status) or {}).get("there") and
-                        status["restarts"] == (workers > 1), 15, "it does not come back")
+                        status["restarts"] == (workers > 1), "it does not come back")
             net.replay(frames)
-            daemon.wait_for("verdict", lambda r: r["subject"]["key"] == BOT and r["level"] == "bot", 10)
+            daemon.wait_for("verdict", lambda r: r["subject"]["key"] == BOT and r["level"] == "bot")
             assert daemon.stop() == 0
             assert len(gaps(daemon, "capture_drop")) == 1, gaps(daemon)
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -100,7 +100,7 @@ def test_removed_and_back():
 def test_down_and_up():
     with Mirror() as net, watch(net) as daemon:
         net.set("down")
-        daemon.wait(lambda: gaps(daemon, "capture_drop"), 10, "no gap when the device went down")
+        daemon.wait(lambda: gaps(daemon, "capture_drop"), "no gap when the device went down")
         gone, = gaps(daemon, "capture_drop")
         assert "the device went down" in gone["gap"]["text"], gone
         net.set("up")
@@ -197,10 +197,9 @@ def test_engine_killed():
         wait_frames(daemon, 50)
         for restarts in (1, 2):
             kill_engine(daemon)
-            daemon.wait(lambda: (status := daemon.status()) and status["restarts"] == restarts and packets_of(status),  # noqa: B023
-                        20, "it is not started again")
+            daemon.wait(lambda: (status := daemon.status()) and status["restarts"] == restarts and packets_of(status), "it is not started again")
         net.replay(frames)
-        daemon.wait_for("verdict", lambda r: r["subject"]["key"] == BOT and r["level"] == "bot", 10)
+        daemon.wait_for("verdict", lambda r: r["subject"]["key"] == BOT and r["level"] == "bot")
         assert gaps(daemon, "restart"), "nobody says that nothing was watched"
         assert daemon.stop() == 0
 
@@ -218,7 +217,7 @@ def test_flood():
         os.kill(engine, signal.SIGCONT)
         said = wait_frames(daemon, net.sent)
         assert said["drops"] > 10_000 and said["frames"] + said["drops"] == net.sent, (said, net.sent)
-        daemon.wait(lambda: gaps(daemon, "capture_drop"), 5, "no gap")
+        daemon.wait(lambda: gaps(daemon, "capture_drop"), "no gap")
         # New flows as fast as they can be sent.
         ends = [(0, frame[:26] + os.urandom(4) + frame[30:34] + os.urandom(4) + frame[38:])
                 for _, frame in capture.udp_frames(20_000)]
@@ -228,7 +227,7 @@ def test_flood():
         assert said["frames"] + said["drops"] == net.sent, (said, net.sent)
         assert sum(g["gap"]["lost"] for g in gaps(daemon, "capture_drop")) >= said["drops"] - 1, (said, gaps(daemon))
         net.replay(frames)
-        daemon.wait_for("verdict", lambda r: r["subject"]["key"] == BOT and r["level"] == "bot", 10)
+        daemon.wait_for("verdict", lambda r: r["subject"]["key"] == BOT and r["level"] == "bot")
         assert daemon.engine() == engine and daemon.status()["restarts"] == 0
         began = time.monotonic()
         assert daemon.stop() == 0 and time.monotonic() - began < 5
@@ -257,8 +256,8 @@ def test_with_host_sensor():
             def scans(**who):
                 return daemon.find("evidence", lambda r: r["evidence"]["kind"] == "scan.horizontal" and
                                    all(r["subject"].get(k) == v for k, v in who.items()))
-            daemon.wait(lambda: scans(kind="process", name="sekimori-sim"), 10, "the host sensor does not see it")
-            daemon.wait(lambda: scans(kind="host", ip=lib.HOME4), 10, "the packets do not show it")
+            daemon.wait(lambda: scans(kind="process", name="sekimori-sim"), "the host sensor does not see it")
+            daemon.wait(lambda: scans(kind="host", ip=lib.HOME4), "the packets do not show it")
             assert not [r for r in scans(kind="host") if r["subject"].get("ip", lib.HOME4) != lib.HOME4], scans(kind="host")
             wait_json(sim.server, lambda line: True)
             assert daemon.stop() == 0

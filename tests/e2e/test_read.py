@@ -10,6 +10,7 @@ import sys
 
 import capture
 import lib
+from patience import PATIENCE
 from reader import CONFIG, FOUND, INPUT, OK, USAGE, Reader, as_nobody, findings, kinds
 
 SEKIMORI = sys.argv[1]
@@ -74,7 +75,7 @@ def test_pipe():
         child = reader.start("--json", "fifo")
         with open(reader.path("fifo"), "wb") as f:
             f.write(PLAIN)
-        out, _ = child.communicate(timeout=20)
+        out, _ = child.communicate(timeout=PATIENCE)
         assert child.returncode == FOUND and out.count(b"\n") > 100, out[-300:]
 
 

@@ -15,6 +15,7 @@ import time
 
 import capture
 import lib
+from patience import PATIENCE
 from reader import FOUND, INPUT, OK, USAGE, Done, Reader, as_nobody, by_time_and_flow, findings, kinds
 
 SEKIMORI = sys.argv[1]
@@ -166,7 +167,7 @@ class Terminal:
             timeout = 0
         return True
 
-    def end(self, timeout=30):
+    def end(self, timeout=PATIENCE):
         until = time.monotonic() + timeout
         while self.read(0.1) or self.child.poll() is None:
             assert time.monotonic() < until, self.text
@@ -202,7 +203,7 @@ class Feed:
         import fcntl
         import termios
         room = bytearray(4)
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE
         while True:
             fcntl.ioctl(self.child.stdin, termios.FIONREAD, room)
             if room == bytes(4) and self.is_waiting():
@@ -216,7 +217,7 @@ class Feed:
 
     def listens(self):
         """Waits until SIGINT does not just end it. To be called when it waits for more."""
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE
         while True:
             with open(f"/proc/{self.child.pid}/status", encoding="ascii") as f:
                 if int(re.search(r"SigCgt:\s*(\w+)", f.read()).group(1), 16) & 1 << signal.SIGINT - 1:
@@ -224,7 +225,7 @@ class Feed:
             assert time.monotonic() < until and self.child.poll() is None, "SIGINT would end it without a word"
             time.sleep(0.005)
 
-    def end(self, timeout=30):
+    def end(self, timeout=PATIENCE):
         out, err = self.child.communicate(timeout=timeout)
         return Done(subprocess.CompletedProcess([], self.child.returncode, out, err or b""))
 
@@ -316,7 +317,7 @@ def test_interrupted():
         child = reader.start("large", "--json", "--workers", "8")
         os.read(child.stdout.fileno(), 1) if select.select([child.stdout], [], [], 0.1)[0] else None
         child.send_signal(signal.SIGINT)
-        out, _ = child.communicate(timeout=20)
+        out, _ = child.communicate(timeout=PATIENCE)
         assert child.returncode in (OK, -signal.SIGINT), child.returncode  # so early that it had not begun
         assert child.returncode != OK or json.loads(out.splitlines()[-1])["event_type"] == "summary"
 
@@ -350,11 +351,11 @@ def test_output_closed():
             assert child.wait(20) == FOUND and err == b"", (child.returncode, err)
         for closed in (">&-", "2>&-", ">&- 2>&-"):
             done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *reader.argv("cap", "--store", "kept")],
-                                  cwd=reader.folder, capture_output=True, timeout=20)
+                                  cwd=reader.folder, capture_output=True, timeout=PATIENCE)
             assert done.returncode == (FOUND if closed == "2>&-" else INPUT), (closed, done)
         assert "is a bot" in reader.read(capture.BOT, "--store", "kept", command="why", status=FOUND).out, "the store is damaged"
         shell = f"{' '.join(reader.argv('cap', '--json'))} | head -n 1"
-        done = subprocess.run(["sh", "-c", shell], cwd=reader.folder, capture_output=True, timeout=20)
+        done = subprocess.run(["sh", "-c", shell], cwd=reader.folder, capture_output=True, timeout=PATIENCE)
         assert done.stdout.count(b"\n") == 1 and done.stderr == b"", done
 
 

@@ -14,6 +14,7 @@ import time
 
 import lib
 import servers
+from patience import PATIENCE
 from wire import ETH_P_ALL, PACKET_OUTGOING, SO_RCVBUFFORCE, call_in_netns
 
 TOOL = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -118,7 +119,7 @@ def world():
     return net
 
 
-def run(net, *args, timeout=60):
+def run(net, *args, timeout=PATIENCE):
     done = net.run("home", [TOOL, *args], timeout=timeout)
     assert done.returncode == 0, (done.returncode, done.stderr)
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -140,7 +141,7 @@ class Unbound:
         query = b"\0\1\1\0\0\1\0\0\0\0\0\0\4liar\4test\0\0\1\0\1"
         s = self.net.socket("home", socket.AF_INET, socket.SOCK_DGRAM)
         s.settimeout(0.2)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
                 s.sendto(query, (lib.OUTSIDE4, 53))
@@ -274,7 +275,7 @@ def wait_for(net, proc, address, seconds=30):
 
 
 def greet_as_ssh(listener, proc):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while proc.popen.poll() is None and time.monotonic() < deadline:
         try:
             client, _ = listener.accept()

@@ -16,6 +16,7 @@ import time
 
 import hostile_mails
 import lib
+from patience import PATIENCE
 from wire import SO_RCVBUFFORCE, call_in_netns
 
 ETH_P_IP, SO_TIMESTAMPNS = 0x0800, 35
@@ -331,7 +332,7 @@ def test_resolver_troubles():
     with contextlib.ExitStack() as stack:
         def trouble(name, net, counters):
             try:
-                records, summary, took = run(net, folder, "--resolver", RESOLVER, "--list", "bl.test=exploited", timeout=60)
+                records, summary, took = run(net, folder, "--resolver", RESOLVER, "--list", "bl.test=exploited", timeout=PATIENCE)
                 check_mails(records, summary, 300)
                 assert {r["class"] for r in records} == {"unknown"}, [r for r in records if r["class"] != "unknown"][:3]
                 check_resolver_only(counters.read())

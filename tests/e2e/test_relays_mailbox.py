@@ -12,6 +12,7 @@ import tempfile
 import threading
 
 import lib
+from patience import PATIENCE
 
 SEKIMORI = sys.argv[1] if len(sys.argv) > 1 else ""
 DATA = os.environ.get("SEKIMORI_DATA") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/data")
@@ -41,7 +42,7 @@ def stopped_in_the_middle(folder):
 
 
 def rest(proc, first):
-    out, err = proc.communicate(timeout=60)
+    out, err = proc.communicate(timeout=PATIENCE)
     assert proc.returncode == 0, (proc.returncode, err[-500:])
     lines = [json.loads(line) for line in (first + out).splitlines()]
     return [int(line["path"].rpartition("/")[2].split(".")[0]) for line in lines if line["event_type"] == "mail"], lines[-1]
@@ -95,7 +96,7 @@ def test_folder_meanwhile():
         maildir(f"{folder}/m", COUNT)
         proc, first = stopped_in_the_middle(f"{folder}/m")
         shutil.rmtree(f"{folder}/m")
-        out, _ = proc.communicate(timeout=60)
+        out, _ = proc.communicate(timeout=PATIENCE)
         lines = [json.loads(line) for line in (first + out).splitlines()]
         assert lines[-1]["event_type"] == "summary" and proc.returncode in (0, 3), (lines[-1], proc.returncode)
 
@@ -108,7 +109,7 @@ def test_truncated_mbox():
                 f.write("From x Mon Jan  5 13:17:20 2026\n" + (MAIL % (i >> 8 & 255, i & 255, i)).replace("\r", "") + "\n")
         proc, first = stopped_in_the_middle(f"{folder}/mbox")
         os.truncate(f"{folder}/mbox", 0)
-        out, _ = proc.communicate(timeout=60)
+        out, _ = proc.communicate(timeout=PATIENCE)
         summary = json.loads((first + out).splitlines()[-1])
         assert proc.returncode == 0 and 0 < summary["mails"] < 20000, summary
 
@@ -119,7 +120,7 @@ def folder_of_data(name):
 
 
 def verdicts(path, *options):
-    done = subprocess.run([SEKIMORI, "mail", "--json", *options, path], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([SEKIMORI, "mail", "--json", *options, path], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return [r for r in map(json.loads, done.stdout.splitlines()) if r["event_type"] == "mail"]
 

@@ -14,6 +14,7 @@ import tempfile
 import lib
 import relays_world as rw
 import servers
+from patience import PATIENCE
 
 SEKIMORI = sys.argv[1] if len(sys.argv) > 1 else ""
 
@@ -145,7 +146,7 @@ def world():
     return made
 
 
-def read(w, kind, *options, timeout=60):
+def read(w, kind, *options, timeout=PATIENCE):
     """{case: record} of one server's Maildir, and the summary."""
     done = w.net.run("mx", [SEKIMORI, "mail", "--json", *options, w.maildir(kind)], timeout=timeout)
     assert done.returncode in (0, 1), (done.returncode, done.stderr)

@@ -70,13 +70,13 @@ class Ruled(Daemon):
         return self.find("alert", lambda r: sid in (None, r["alert"]["signature_id"]))
 
     def wait_alerts(self, sid, count=1):
-        self.wait(lambda: len(self.alerts(sid)) >= count, 5, f"no alert of sid {sid}")
+        self.wait(lambda: len(self.alerts(sid)) >= count, f"no alert of sid {sid}")
         return self.alerts(sid)
 
     def reload(self, said):
         since = len(self.output())
         self.kill(signal.SIGHUP)
-        self.wait_said(said, 20, since)
+        self.wait_said(said, since=since)
 
 
 def test_read():
@@ -143,7 +143,7 @@ def test_reload_keeps_flows():
         daemon.write(SECOND, REFUSED)
         daemon.kill(signal.SIGHUP)
         net.send(capture.udp_frames(500))  # meanwhile
-        daemon.wait_said("rules in force: 1 of 2 rules of 1 file", 20)
+        daemon.wait_said("rules in force: 1 of 2 rules of 1 file")
         net.send(talk.up("first marker, second marker\r\n"))
         second = daemon.wait_alerts(2)[0]
         assert second["flow_id"] == first["flow_id"], (first, second)
@@ -174,7 +174,7 @@ def test_bad_reloads():
         with open(daemon.config, "w", encoding="utf-8") as f:
             f.write("host: {rescan: 0s}\n")
         daemon.kill(signal.SIGHUP)
-        daemon.wait(lambda: daemon.status()["rules"]["loaded"] == 0, 10, "rules stay although none are configured")
+        daemon.wait(lambda: daemon.status()["rules"]["loaded"] == 0, "rules stay although none are configured")
         before = len(daemon.alerts())
         net.send(talk.up("first marker, second marker\r\n"))
         wait_frames(daemon, net.sent)

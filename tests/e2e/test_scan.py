@@ -14,8 +14,6 @@ from lib import Net, Sim, wait_json
 SEKIMORI = sys.argv[1]
 SIM = sys.argv.pop(2)
 REFUSING = "10.77.2.0/24"  # every address of it refuses
-PATIENCE = float(os.environ.get("SEKIMORI_PATIENCE", "20"))  # seconds; an emulated machine is given more
-
 
 _shared = []
 
@@ -58,14 +56,14 @@ def wait_scan(daemon, pid, kind, **facts):
         told = r["evidence"]
         return r["subject"].get("pid") == pid and told["kind"] == kind and \
             all(told["facts"].get(k, 0) >= v for k, v in facts.items())
-    return daemon.wait_for("evidence", fits, PATIENCE, f"no {kind} of process {pid}")
+    return daemon.wait_for("evidence", fits, f"no {kind} of process {pid}")
 
 
 def ended(daemon, pid, count, start=0):
     """Waits until that many flows of the process have ended, and returns them."""
     def found():
         return daemon.find("flow", lambda r: r["op"] == "end" and r["flow"]["task"]["pid"] == pid, start)
-    return daemon.wait(lambda: len(flows := found()) >= count and flows, PATIENCE, f"process {pid} has not ended {count} flows")
+    return daemon.wait(lambda: len(flows := found()) >= count and flows, f"process {pid} has not ended {count} flows")
 
 
 def test_refused():
@@ -81,7 +79,7 @@ def test_refused():
         assert all(f["source"] == "host_bpf" and f["flow"]["state"] == "failed" for f in ended(daemon, worker, 200))
         assert not scans(daemon, bot.pid), "who gave the scan to its child did not scan"
         story = daemon.wait(lambda: f"What was seen of process {worker} (sekimori-sim): suspect" in
-                            (told := daemon.command("why", str(bot.pid)).stdout) and told, 10, "it is not in the bot's story")
+                            (told := daemon.command("why", str(bot.pid)).stdout) and told, "it is not in the bot's story")
         assert "It tries one TCP port on many hosts that do not answer" in story, story
 
 

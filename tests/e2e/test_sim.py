@@ -11,6 +11,7 @@ import sys
 
 import lib
 from lib import HOME4, LISTENING4, REFUSING4, SILENT4, TARGETS6, Net, Sim, wait_count, wait_json
+from patience import PATIENCE
 
 PROGRAM = sys.argv[1]
 PORTS = range(8000, 8004)
@@ -126,7 +127,7 @@ def test_double_fork():
 
 def test_parent_exits():
     with Stage("parent-exits", ".scan tcp 20") as s:
-        assert s.bot.popen.wait(timeout=5) == 0
+        assert s.bot.popen.wait(timeout=PATIENCE) == 0
         taken, work = check_scan(s)
         assert wait_json(s.bot, "handed_over")["child"] == work["pid"] != taken["pid"]
         assert work["ppid"] != taken["pid"]

@@ -10,6 +10,7 @@ import sys
 
 import lib
 from lib import LISTENING4, Net
+from patience import PATIENCE
 
 PROGRAM = sys.argv[1]
 REFUSED = 4
@@ -67,7 +68,7 @@ def test_usage():
                  ["bot", "--shape", "none"], ["bot", "--server", "10.77.1.2:99999"], ["bot", "--sleep", "51"],
                  ["bot", "--ports", "9-8"], ["bot", "--targets", ","], ["tool"], ["tool", "--order", "rm -rf"],
                  bot_argv(shape="netns")[1:], [*bot_argv()[1:], "more"]):
-        done = subprocess.run([PROGRAM, *argv], capture_output=True, text=True, timeout=10)
+        done = subprocess.run([PROGRAM, *argv], capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 2 and done.stderr, (argv, done)
     assert "--shape" in subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
     shapes = subprocess.run([PROGRAM, "shapes"], capture_output=True, text=True, check=True).stdout.split()
@@ -89,7 +90,7 @@ def hold_a_net():
 def end(child):
     child.stdin.close()
     child.stdout.close()
-    child.wait(timeout=10)
+    child.wait(timeout=PATIENCE)
 
 
 def test_nothing_left_behind():
@@ -98,7 +99,7 @@ def test_nothing_left_behind():
     assert not os.path.exists(f"{lib.NETNS_DIR}/{name}"), "left after its end"
     child, name = hold_a_net()
     child.terminate()
-    child.wait(timeout=10)
+    child.wait(timeout=PATIENCE)
     end(child)
     assert child.returncode == -signal.SIGTERM and not os.path.exists(f"{lib.NETNS_DIR}/{name}"), "left after SIGTERM"
     child, name = hold_a_net()

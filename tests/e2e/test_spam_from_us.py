@@ -87,7 +87,7 @@ def test_process():
         net.listen("10.77.1.16/28", [25])
         bot = net.popen("home", [sys.executable, "-c", SENDER])
         found = daemon.wait_for("evidence", lambda r: r["evidence"]["kind"] == "mass_mail.servers" and
-                                r["subject"].get("pid") == bot.pid, 30, "nobody says who sent it", start=start)
+                                r["subject"].get("pid") == bot.pid, "nobody says who sent it", start=start)
         assert found["subject"]["kind"] == "process", found
         # A complaint about this machine joins it there.
         mail = os.path.join(daemon.folder, "complaint.eml")

@@ -12,6 +12,8 @@ import struct
 import threading
 import time
 
+from patience import PATIENCE
+
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
@@ -92,7 +94,7 @@ class Sniffer:
                 self.packets.append(Packet(frame))
         return self.packets
 
-    def wait(self, predicate, count=1, timeout=5):
+    def wait(self, predicate, count=1, timeout=PATIENCE):
         """The packets for which predicate holds, once there are `count`."""
         deadline = time.monotonic() + timeout
         self.read()
