@@ -20,6 +20,11 @@ def boot_ns():
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
+def pid_of(record):
+    """Whose flow it is, or whom the gate decided about; None where nobody knows."""
+    return record[record["event_type"]].get("task", {}).get("pid")
+
+
 class Daemon:
     """`sekimori run` with store, EVE file and control socket in a folder of its own, which goes with it."""
 

@@ -24,7 +24,7 @@ import time
 import gate
 import lib
 from daemon import Daemon, silence
-from gate import FREE_PORT, GATED, SERVER4, SERVER6, wait_for
+from gate import FREE_PORT, GATED, SERVER4, SERVER6
 from lib import HOME4, OUTSIDE4, Net, skip
 
 BEHIND4 = "10.79.1.1"

@@ -11,7 +11,7 @@ import time
 
 import gatelib
 from gate import FREE_PORT, SERVER4, wait_for
-from daemon import silence
+from daemon import pid_of, silence
 from gatelib import BEHIND4, Machine, Sink
 from lib import HOME4, OUTSIDE4, REFUSING4, SILENT4, Sim, wait_json
 from patience import SLOW
@@ -345,7 +345,7 @@ def test_with_a_daemon():
 
             def told():
                 actor.do("connect", addr=SERVER4, port=25)
-                return d.find("gate", lambda r: r["gate"]["action"] == action and r["gate"]["task"]["pid"] == actor.pid, start)
+                return d.find("gate", lambda r: r["gate"]["action"] == action and pid_of(r) == actor.pid, start)
             wait_for(told, f"{action} of process {actor.pid}", every=0.2)
         seen(other, "would_deny")
         with block(bot.pid):

@@ -15,6 +15,7 @@ import time
 
 import gatelib
 import lib
+from daemon import pid_of
 from gate import FREE_PORT, SERVER4, SERVER6, USER, wait_for
 from gatelib import Machine, Tries, bpf_ids
 from lib import HOME4
@@ -57,7 +58,7 @@ def test_learning():
             with m.leaks(3):
                 assert sends(bot) and sends(bot, port=587) and sends(mail)
             assert m.ruleset() == before["rules"] and not os.path.exists(m.folder), "learning changed something"
-            d.wait_for("gate", lambda r: r["gate"]["action"] == "would_deny" and r["gate"]["task"]["pid"] == bot.pid)
+            d.wait_for("gate", lambda r: r["gate"]["action"] == "would_deny" and pid_of(r) == bot.pid)
 
             def proposed():
                 out = m.must("gate", "status")

@@ -6,8 +6,7 @@ import os
 import sys
 
 import gate
-from gate import FREE_PORT, KIND, LABEL, MAPPED, OP, REASON, REFUSING, SECOND, SERVER4, SERVER6, SESSION, \
-    World, wait_for
+from gate import FREE_PORT, KIND, LABEL, MAPPED, OP, REASON, REFUSING, SECOND, SERVER4, SERVER6, SESSION, World
 
 REFUSED = {"addr": REFUSING, "ends": "ECONNREFUSED"}
 REFUSED6 = "fd77:1::18"

@@ -10,7 +10,7 @@ import signal
 import subprocess
 
 import gatelib
-from daemon import boot_ns
+from daemon import boot_ns, pid_of
 from gate import FREE_PORT, SERVER4, USER, wait_for
 from gatelib import Machine
 from lib import HOME4
@@ -57,7 +57,7 @@ def test_declared_while_learning():
 
         def told():
             sends(bot)
-            return [r for r in d.find("gate", lambda r: r["gate"]["task"]["pid"] == bot.pid, start) if r["gate"]["action"] == action]
+            return [r for r in d.find("gate", lambda r: pid_of(r) == bot.pid, start) if r["gate"]["action"] == action]
         wait_for(told, action, every=0.1)
     try:
         with m.running() as d:

@@ -7,14 +7,13 @@ import json
 import os
 import re
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import time
 
 import gate
-from gate import FREE_PORT, KIND, OP, REFUSING, SERVER4, SERVER6, World, wait_for
+from gate import FREE_PORT, KIND, REFUSING, SERVER4, SERVER6, World, wait_for
 from lib import HOME4
 from patience import SLOW
 

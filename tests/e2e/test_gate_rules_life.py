@@ -5,7 +5,6 @@ noticed, put in force again, removed. Blocks of hosts too."""
 import contextlib
 import errno
 import json
-import os
 import socket
 import struct
 import sys

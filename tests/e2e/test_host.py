@@ -8,7 +8,7 @@ import sys
 import time
 
 import lib
-from daemon import Daemon, boot_ns, silence
+from daemon import Daemon, boot_ns, pid_of, silence
 from lib import Net, Sim, wait_json
 
 SEKIMORI, SIM = sys.argv[1:3]
@@ -57,7 +57,7 @@ def family(bot):
 
 def first_flow(daemon, pid, start):
     """When a foreign tool's first own packet left (boot time), as the sensor saw it: the tool does not say."""
-    flow = daemon.wait_for("flow", lambda r: r["op"] == "start" and r["flow"]["task"]["pid"] == pid, start=start)
+    flow = daemon.wait_for("flow", lambda r: r["op"] == "start" and pid_of(r) == pid, start=start)
     return flow["time_ns"] - (time.time_ns() - boot_ns())
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 
 import lib
-from daemon import Daemon, silence
+from daemon import Daemon, pid_of, silence
 from lib import Net, Sim, wait_json
 
 SEKIMORI = sys.argv[1]
@@ -62,7 +62,7 @@ def wait_scan(daemon, pid, kind, **facts):
 def ended(daemon, pid, count, start=0):
     """Waits until that many flows of the process have ended, and returns them."""
     def found():
-        return daemon.find("flow", lambda r: r["op"] == "end" and r["flow"]["task"]["pid"] == pid, start)
+        return daemon.find("flow", lambda r: r["op"] == "end" and pid_of(r) == pid, start)
     return daemon.wait(lambda: len(flows := found()) >= count and flows, f"process {pid} has not ended {count} flows")
 
 
