@@ -188,7 +188,9 @@ def test_arrival():
         box.deliver(address="61.49.0.20")
         expect(d, 21)
         assert len(dns.asked) == asked, dns.asked[asked:]
-        assert state(d)["judged"]["direct_bot"] == 21 and len(d.find("mail")) == 21
+        d.wait(lambda: state(d)["judged"]["direct_bot"] >= 21, "it is not counted")  # the postman says so a little later
+        assert state(d)["judged"]["direct_bot"] == 21, state(d)
+        assert len(d.find("mail")) == 21, d.find("mail")[19:]
         assert d.rows("select count(*) from action where what like '%direct_bot%'")[0][0] == 20  # it was said before
 
 
