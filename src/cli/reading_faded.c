@@ -25,17 +25,23 @@ int reading_faded_new(struct reading *r)
         return table_new(&p, &r->risen);
 }
 
+/* The table compares all of it. */
+static const char *whole_key(const struct subject *s, char ret[static SUBJECT_TEXT_MAX])
+{
+        subject_key(s, ret);
+        memset(ret + strlen(ret), 0, SUBJECT_TEXT_MAX - strlen(ret));
+        return ret;
+}
+
 void reading_faded_see(struct reading *r, const struct verdict *after)
 {
-        char key[SUBJECT_TEXT_MAX] = "";
+        char key[SUBJECT_TEXT_MAX];
         struct worst *w;
 
         r->worst = MAX(r->worst, after->level);
         if (after->level < LEVEL_SUSPECT)
                 return;
-        subject_key(&after->subject, key);
-        memset(key + strlen(key), 0, sizeof(key) - strlen(key));
-        w = table_insert(r->risen, key, NULL);
+        w = table_insert(r->risen, whole_key(&after->subject, key), NULL);
         if (w &&
             (after->level > w->verdict.level || (after->level == w->verdict.level && after->score > w->verdict.score)))
                 w->verdict = *after;
@@ -46,6 +52,14 @@ static bool has_faded(const struct reading *r, const struct worst *w, nsec_t now
         struct verdict v;
 
         return !ledger_verdict(analysis_ledger(r->analysis), &w->verdict.subject, now, &v) || v.level < LEVEL_SUSPECT;
+}
+
+bool reading_faded_is(const struct reading *r, const struct subject *s, nsec_t now)
+{
+        char key[SUBJECT_TEXT_MAX];
+        const struct worst *w = table_peek(r->risen, whole_key(s, key));
+
+        return w && has_faded(r, w, now);
 }
 
 void reading_faded_count(const struct reading *r, nsec_t now, unsigned ret_level[static LEVELS])

@@ -29,6 +29,7 @@ void reading_alerts_put(const struct reading *r, struct buf *out);
 /* reading_faded.c: who was more on the way than at the end. */
 int reading_faded_new(struct reading *r);
 void reading_faded_see(struct reading *r, const struct verdict *after);
+bool reading_faded_is(const struct reading *r, const struct subject *s, nsec_t now);
 void reading_faded_count(const struct reading *r, nsec_t now, unsigned ret_level[static LEVELS]);
 void reading_faded_put(const struct reading *r, nsec_t now, struct buf *out);
 

@@ -39,7 +39,9 @@ static void keep_subject(void *userdata, const struct verdict *v, const struct e
                 piece.subject = v->subject;
                 (void) store_put_evidence(s, &piece, false);
         }
-        (void) store_put_verdict(s, v);
+        /* Who has faded stays in the store as what it was; `why` and `report` say so. */
+        if (!reading_faded_is(r->reading, &v->subject, r->now))
+                (void) store_put_verdict(s, v);
 }
 
 static void verdict_json(void *userdata, const struct verdict *v, const struct evidence *const *pieces, size_t n)
@@ -166,6 +168,8 @@ static int tell_subject(void *userdata, const struct verdict *v)
         _cleanup_(dossier_freep)
         struct dossier *d = NULL;
 
+        if (reading_faded_is(r->reading, &v->subject, r->now)) /* in a list of its own */
+                return 0;
         if (dossier_read(r->reading->params.store, subject_key(&v->subject, key), cli_find_kind, &d) < 0)
                 return 0;
         buf_putc(&r->text, '\n');

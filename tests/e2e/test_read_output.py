@@ -65,6 +65,11 @@ def test_faded():
         assert reader.json("cap", "later", status=FOUND).summary["faded"] == {"suspect": 0, "bot": 1}
         assert reader.json("cap", status=FOUND).summary["faded"] == {"suspect": 0, "bot": 0}
         reader.read("cap", "later", "--fail-on", "never", status=OK)
+        # In a store it stays what it was.
+        reader.read("cap", "later", "--store", "kept", status=FOUND)
+        assert f"Bots\n  {capture.BOT}" in reader.read("--store", "kept", command="report", status=FOUND).out
+        told = reader.read(capture.BOT, "--store", "kept", command="why", status=FOUND).out
+        assert "By now the evidence has faded" in told, told
 
 
 def test_workers():
