@@ -61,9 +61,10 @@ void engine_source_note(struct engine *e)
                         memcpy(e->slots[i].note, e->params->fds[i].note, sizeof(e->slots[i].note));
                 else if (i == SLOT_HOST)
                         snprintf(e->slots[i].note, sizeof(e->slots[i].note), "%s",
-                                 e->params->sources[SLOT_PACKETS] ? "no host sensor"
-                                                                  : "no host sensor and no device (--interface): neither "
-                                                                    "processes nor packets are watched");
+                                 e->params->sources[SLOT_PACKETS] ?
+                                         "no host sensor" :
+                                         "no host sensor and no device (--interface): neither "
+                                         "processes nor packets are watched");
 }
 
 void engine_source_put_note(const struct engine *e, struct buf *out)
