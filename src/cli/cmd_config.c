@@ -20,7 +20,7 @@ static int show(struct cli *cli)
         return cli_print(&out, CLI_OK);
 }
 
-/* Are the files of rules there, and how many of them load? Appends to the line. */
+/* Are the groups good, the files of rules there, and how many rules load? Appends to the line. */
 static int check_rules(const struct config *c, struct buf *out)
 {
         struct rules_load p = {.config = c};
@@ -29,6 +29,11 @@ static int check_rules(const struct config *c, struct buf *out)
         _cleanup_(buf_done)
         struct buf why = BUF_HEAP(65536);
 
+        if (rules_load_check_groups(c, &why) < 0) {
+                log_error("%s: %s", c->source ? c->source : CONFIG_PATH_DEFAULT,
+                          why.len ? buf_str(&why) : "rules: out of memory");
+                return CLI_CONFIG;
+        }
         if (!rules_load_any(c))
                 return CLI_OK;
         if (rules_load(&p, &rules, &why) < 0) {

@@ -7,9 +7,12 @@
 #include <stdio.h>
 
 #include "rules/choice.h"
+#include "rules/ranges.h"
+#include "rules/word.h"
 
-#define VARIABLES_MAX 2049 /* both lists of the configuration, and HOME_NET */
-#define HOME_TEXT_MAX (1u << 20)
+#define VARIABLES_MAX     2049 /* both lists of the configuration, and HOME_NET */
+#define HOME_TEXT_MAX     (1u << 20)
+#define VARIABLE_TEXT_MAX 256
 
 struct loading {
         const struct rules_load *params;
@@ -49,6 +52,57 @@ static unsigned put_groups(const struct config_groups *groups, bool port, struct
         return (unsigned) groups->n;
 }
 
+/* The configuration's, with `home` as the text of HOME_NET. How many, or negative. */
+static int put_variables(const struct config *c, struct buf *home, struct rule_variable out[static VARIABLES_MAX])
+{
+        unsigned n = 0;
+        int r;
+
+        if (c->home.n && !names(&c->rules.address_groups, "HOME_NET")) {
+                if ((r = put_home(&c->home, home)) < 0)
+                        return r;
+                out[n++] = (struct rule_variable){"HOME_NET", buf_str(home), false};
+        }
+        n += put_groups(&c->rules.address_groups, false, out + n);
+        n += put_groups(&c->rules.port_groups, true, out + n);
+        return (int) n;
+}
+
+static int check_variables(struct rule_ranges *ranges, const struct rule_variable *v, unsigned n, struct buf *why)
+{
+        struct ranges_why reason;
+        struct ranges_list list;
+        char name[VARIABLE_TEXT_MAX];
+        int r = 0;
+
+        for (unsigned i = 0; r == 0 && i < n; i++)
+                r = ranges_define(ranges, &v[i]);
+        for (unsigned i = 0; r == 0 && i < n; i++) {
+                snprintf(name, sizeof(name), "$%s", v[i].name);
+                r = ranges_parse(ranges, word_of(name), v[i].port, &list, &reason);
+                if (r < 0)
+                        (void) buf_printf(why, "rules.%s_groups: %s: %s", v[i].port ? "port" : "address", v[i].name,
+                                          reason.reason);
+        }
+        return r;
+}
+
+int rules_load_check_groups(const struct config *c, struct buf *why)
+{
+        _cleanup_(buf_done)
+        struct buf home = BUF_HEAP(HOME_TEXT_MAX);
+        _cleanup_free_ struct rule_variable *variables = calloc(VARIABLES_MAX, sizeof(*variables));
+        _cleanup_(ranges_freep)
+        struct rule_ranges *ranges = NULL;
+        int r = variables ? put_variables(c, &home, variables) : -ENOMEM, n = r;
+
+        if (r >= 0)
+                r = ranges_new(&ranges);
+        if (r == 0)
+                r = ranges_define_usual(ranges);
+        return r < 0 ? r : check_variables(ranges, variables, (unsigned) n, why);
+}
+
 static int make_set(struct loading *l)
 {
         const struct config *c = l->params->config;
@@ -57,17 +111,11 @@ static int make_set(struct loading *l)
         _cleanup_free_ struct rule_variable *variables = calloc(VARIABLES_MAX, sizeof(*variables));
         struct ruleset_params p = {
                 .variables = variables, .problem = l->params->problem, .userdata = l->params->userdata};
-        int r;
+        int r = variables ? put_variables(c, &home, variables) : -ENOMEM;
 
-        if (!variables)
-                return -ENOMEM;
-        if (c->home.n && !names(&c->rules.address_groups, "HOME_NET")) {
-                if ((r = put_home(&c->home, &home)) < 0)
-                        return r;
-                variables[p.n_variables++] = (struct rule_variable){"HOME_NET", buf_str(&home), false};
-        }
-        p.n_variables += put_groups(&c->rules.address_groups, false, variables + p.n_variables);
-        p.n_variables += put_groups(&c->rules.port_groups, true, variables + p.n_variables);
+        if (r < 0)
+                return r;
+        p.n_variables = (unsigned) r;
         r = ruleset_new(&p, &l->set);
         if (r < 0)
                 return r;

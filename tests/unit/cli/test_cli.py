@@ -242,6 +242,15 @@ class Output(Cli):
             done = self.check(status, "config", "check", path)
             self.assertEqual(f"{path}: packets.filter: " in done.stderr, status != 0, done.stderr)
 
+    def test_config_check_reads_groups_that_no_rule_names(self):
+        for words, reason in (("address_groups: {A: 10.0.0.0/8, B: '[$A,!10.1.0.0/16]'}, port_groups: {C: '1:', D: $C}", None),
+                              ("address_groups: {A: 10.0.0.0/99}", "rules.address_groups: A: "),
+                              ("address_groups: {A: $B}", "rules.address_groups: A: "),
+                              ("port_groups: {C: 70000}", "rules.port_groups: C: ")):
+            path = self.path("groups.yaml", f"rules: {{{words}}}\n")
+            done = self.check(78 if reason else 0, "config", "check", path)
+            self.assertIn(f"{path}: {reason}" if reason else "", done.stderr)
+
     def test_config_check_notes_an_exception_that_ended(self):
         path = self.path("ended.yaml", "exceptions:\n- {subject: 10.0.0.1, reason: x, until: 2020-01-01}\n"
                          "- {subject: 10.0.0.2, reason: x, until: 2090-01-01}\n")
