@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -73,6 +74,7 @@ static void put_result(const struct blocking *b, const struct subject *s, const 
 static int say_failure(const struct blocking *b, int r)
 {
         const char *why = r == -ESRCH  ? "there is no such process" :
+                          r == -ECHILD ? "it is a thread, a part of the kernel, or has ended and nobody asked how" :
                           r == -EPERM  ? "this program runs beneath it, or it is the first process" :
                           r == -ENOSPC ? "too much is blocked already" :
                           r == -ESTALE ? "it ran before the last restart of this machine" :
@@ -212,6 +214,8 @@ static int begin_process(const struct blocking *b, pid_t pid, uint64_t start)
         r = pid == 1 ? -EPERM : obtain(b, &g); /* it has no label to find */
         if (r == 0)
                 r = gate_label_get(g, pid, start, &l);
+        if (r == -ESRCH && !start && kill(pid, 0) == 0)
+                r = -ECHILD;
         if (r == 0)
                 r = b->dry_run ? block_preview(g, pid, l.start, &result) :
                                  block_process(g, pid, l.start, b->length, &result);

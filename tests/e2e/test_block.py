@@ -438,6 +438,9 @@ def test_host_behind_a_gateway():
 def test_what_cannot_be_blocked():
     m.refused("block", "999999999", says="no such process")
     m.refused("block", "1", says="it is the first process")
+    with contextlib.suppress(FileNotFoundError), open("/proc/2/comm", encoding="ascii") as f:
+        if f.read() == "kthreadd\n":
+            m.refused("block", "2", says="a part of the kernel")
     m.refused("block", str(os.getpid()), says="runs beneath it")
     m.refused("block", HOME4, says="address of this machine")
     m.refused("block", "127.0.0.1", says="")
