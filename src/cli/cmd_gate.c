@@ -270,8 +270,7 @@ static int save(struct asked *a, int dir, const struct gate_senders *senders, co
         int r = gate_senders_save(dir, senders);
 
         if (r < 0) {
-                log_error("%s: %s", a->cli->config->gate.state,
-                          r == -EBUSY ? "somebody else is changing it" : strerror(-r));
+                log_error("%s: %s", a->cli->config->gate.state, strerror(-r));
                 return CLI_INPUT;
         }
         acting_record(a->cli, ACTION_GATE, NULL, "sekimori gate undo", format, what);

@@ -15,10 +15,20 @@
 #include "respond/gate_programs.h"
 #include "respond/gate_seed.h"
 
-#define PACKAGED "/lib/systemd/system/" GATING_UNIT
-#define OWN      "/etc/systemd/system/" GATING_UNIT
-#define WANTS    "/etc/systemd/system/sysinit.target.wants"
-#define LINK     WANTS "/" GATING_UNIT
+#define LOCK_PATIENCE (20 * NSEC_PER_SEC) /* for another command */
+#define PACKAGED      "/lib/systemd/system/" GATING_UNIT
+#define OWN           "/etc/systemd/system/" GATING_UNIT
+#define WANTS         "/etc/systemd/system/sysinit.target.wants"
+#define LINK          WANTS "/" GATING_UNIT
+
+/* Held from the reading of the list until the kernel knows of the new one, or until the command ends. */
+static int locked = -EBADF;
+
+static void let_go(void)
+{
+        closep(&locked);
+        locked = -EBADF;
+}
 
 int gating_open_state(struct cli *cli, bool create, int *ret_dir, struct gate_senders **ret_senders)
 {
@@ -32,12 +42,15 @@ int gating_open_state(struct cli *cli, bool create, int *ret_dir, struct gate_se
                 *ret_dir = -1;
                 return *ret_senders ? 0 : -ENOMEM;
         }
+        if (r == 0 && create)
+                r = gate_senders_lock(dir, LOCK_PATIENCE, &locked);
         if (r == 0)
                 r = gate_senders_load(dir, ret_senders, &errors);
         if (r < 0) {
                 log_error("%s: %s", path,
                           errors.len  ? buf_str(&errors) :
                           r == -EPERM ? "somebody else than root may write it" :
+                          r == -EBUSY ? "somebody else is changing it" :
                                         strerror(-r));
                 closep(&dir);
                 cli->status = CLI_INPUT;
@@ -110,6 +123,7 @@ int gating_reseed(struct cli *cli, const struct gate_senders *senders)
                 return CLI_OK; /* it will be read when there is a gate */
         if (r == 0)
                 r = seed(cli->config, g, senders);
+        let_go();
         if (r >= 0)
                 r = gate_get_state(g, &s);
         if (r == 0 && s.mode == GATE_SHUT)
@@ -138,6 +152,7 @@ int gating_shut(struct cli *cli, const struct gate_senders *senders, bool boot)
                 return r;
         }
         r = seed(c, g, senders);
+        let_go();
         if (r >= 0)
                 r = gate_label_present(g);
         if (r < 0)

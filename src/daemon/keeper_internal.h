@@ -46,11 +46,13 @@ struct keeper {
 
         struct gate_programs *programs;
         struct gate_senders *senders;
-        struct {
+        struct keeper_version {
                 uint64_t ino;
                 struct timespec time;
         } senders_version;              /* of the file they were read from */
         sd_event_source *senders_watch; /* NULL: their folder is not there */
+        nsec_t locked_since;            /* somebody holds the list; 0: not */
+        bool senders_due;               /* they wait for that */
         struct gate_propose *propose;
         struct gate_notify *notify;
         struct host_ring *bell;

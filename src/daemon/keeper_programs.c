@@ -14,27 +14,36 @@
 #include "respond/gate_seed.h"
 #include "respond/gate_state.h"
 
-static void on_program(void *userdata, const struct gate_program_key *key, const struct gate_programs_entry *entry)
-{
-        const struct keeper *k = userdata;
+#define LOCK_AT_START (2 * NSEC_PER_SEC)
+#define LOCK_MOST     (15 * NSEC_PER_SEC) /* whoever keeps it longer is in the way of what is in force */
 
-        if (gate_seed_program(k->gate, key, entry ? &entry->program : NULL) < 0)
-                log_warning("the gate's list of programs is full");
+/* The list is ours until the descriptor is closed. False: somebody carries out another one just now. Where there is no
+ * folder, or no lock can be had, nobody does. */
+static bool hold(struct keeper *k, nsec_t patience, int *ret_fd)
+{
+        _cleanup_close_ int dir = -1;
+        nsec_t now = clock_boottime();
+
+        if (gate_state_open(k->config->gate.state, false, &dir) < 0 ||
+            gate_senders_lock(dir, patience, ret_fd) != -EBUSY) {
+                k->locked_since = 0;
+                return true;
+        }
+        if (!k->locked_since)
+                k->locked_since = now;
+        return now - k->locked_since > LOCK_MOST;
 }
 
-/* Is the list on disk another one than before? */
-static int note_version(struct keeper *k, int dir)
+/* Is the list on disk another one than the one that was read? */
+static bool is_another(const struct keeper *k, int dir, struct keeper_version *ret)
 {
         struct stat st = {0};
-        bool changed;
 
         if (dir >= 0 && fstatat(dir, "senders", &st, AT_SYMLINK_NOFOLLOW) < 0)
                 memset(&st, 0, sizeof(st));
-        changed = st.st_ino != k->senders_version.ino || st.st_mtim.tv_sec != k->senders_version.time.tv_sec ||
-                  st.st_mtim.tv_nsec != k->senders_version.time.tv_nsec;
-        k->senders_version.ino = st.st_ino;
-        k->senders_version.time = st.st_mtim;
-        return changed;
+        *ret = (struct keeper_version){.ino = st.st_ino, .time = st.st_mtim};
+        return ret->ino != k->senders_version.ino || ret->time.tv_sec != k->senders_version.time.tv_sec ||
+               ret->time.tv_nsec != k->senders_version.time.tv_nsec;
 }
 
 int keeper_programs_reload(struct keeper *k)
@@ -43,6 +52,8 @@ int keeper_programs_reload(struct keeper *k)
         struct buf errors = BUF_HEAP(8192);
         _cleanup_close_ int dir = -1;
         struct gate_senders *s = NULL;
+        struct keeper_version version;
+        bool changed;
         int r = gate_state_open(k->config->gate.state, false, &dir);
 
         if (r == 0)
@@ -59,16 +70,40 @@ int keeper_programs_reload(struct keeper *k)
         gate_senders_free(k->senders);
         k->senders = s;
         r = gate_senders_apply(s, k->programs);
-        return r < 0 ? r : note_version(k, dir);
+        if (r < 0)
+                return r;
+        changed = is_another(k, dir, &version);
+        k->senders_version = version;
+        return changed;
 }
 
 static void take_senders(struct keeper *k)
 {
-        if (keeper_programs_reload(k) < 0)
+        _cleanup_close_ int held = -EBADF;
+
+        k->senders_due = !hold(k, 0, &held); /* then at the next tick */
+        if (k->senders_due || keeper_programs_reload(k) < 0)
                 return;
-        if (gate_programs_scan(k->programs, on_program, k) < 0 || gate_seed_units(k->gate, k->senders) < 0)
+        if (gate_programs_scan(k->programs, NULL, NULL) < 0 || gate_seed(k->gate, k->programs, k->senders) < 0)
                 log_warning("not all declared senders are in force");
+        closep(&held);
+        held = -EBADF;
         keeper_watch_rules(k); /* networks that may pass through */
+}
+
+/* A program's file changed. */
+static void on_program(void *userdata, const struct gate_program_key *key, const struct gate_programs_entry *entry)
+{
+        struct keeper *k = userdata;
+        _cleanup_close_ int held = -EBADF, dir = -1;
+        struct keeper_version version;
+
+        if (gate_state_open(k->config->gate.state, false, &dir) < 0)
+                dir = -1;
+        if (!hold(k, 0, &held) || is_another(k, dir, &version))
+                k->senders_due = true; /* with all others, from the list that counts then */
+        else if (gate_seed_program(k->gate, key, entry ? &entry->program : NULL) < 0)
+                log_warning("the gate's list of programs is full");
 }
 
 static int on_state(sd_event_source *source _unused_, const struct inotify_event *e, void *userdata)
@@ -95,15 +130,16 @@ static bool watch_senders(struct keeper *k)
 /* Before anything is declared or shut there is no folder. */
 void keeper_programs_tick(struct keeper *k)
 {
-        if (!k->senders_watch && watch_senders(k))
+        if ((!k->senders_watch && watch_senders(k)) || k->senders_due)
                 take_senders(k);
 }
 
 bool keeper_programs_intact(struct keeper *k)
 {
+        _cleanup_close_ int held = -EBADF;
         bool ordered;
 
-        if (gate_seed_check(k->gate, k->programs, k->senders) == 0)
+        if (gate_seed_check(k->gate, k->programs, k->senders) == 0 || !hold(k, 0, &held))
                 return true;
         /* `gate allow` writes the list and then the maps: was it that? */
         ordered = keeper_programs_reload(k) > 0;
@@ -116,8 +152,10 @@ bool keeper_programs_intact(struct keeper *k)
 
 int keeper_programs_start(struct keeper *k)
 {
+        _cleanup_close_ int held = -EBADF;
         int r = gate_programs_new(k->config, &k->programs);
 
+        (void) hold(k, LOCK_AT_START, &held);
         if (r == 0)
                 r = keeper_programs_reload(k);
         if (r < 0 && !k->senders) {

@@ -47,9 +47,13 @@ DEFINE_FREEP(struct gate_senders, gate_senders_free)
 int gate_senders_parse(const char *name, const char *text, size_t len, struct gate_senders **ret, struct buf *errors);
 int gate_senders_put(const struct gate_senders *s, struct buf *out);
 
+/* Whoever changes the list, or carries it out in the kernel, holds this from before it is read until it is in force: an
+ * older list must not be carried out after a newer one. Waits that long for others; closing *ret_fd lets go. -EBUSY:
+ * somebody held it all that time. */
+int gate_senders_lock(int dir, nsec_t patience, int *ret_fd);
 /* From the directory (gate_state_open()); without a file the list is empty. */
 int gate_senders_load(int dir, struct gate_senders **ret, struct buf *errors);
-/* Keeps the version before. -EBUSY: somebody else is changing it. */
+/* Keeps the version before. The caller holds the lock, here and at the next. */
 int gate_senders_save(int dir, const struct gate_senders *s);
 /* Back to the version before the last change. -ENOENT: there is none. */
 int gate_senders_undo(int dir);

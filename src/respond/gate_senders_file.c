@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -12,9 +13,11 @@
 #include "respond/gate_senders_internal.h"
 #include "respond/gate_state.h"
 
-#define NAME     "senders"
-#define UNDO     "senders.undo"
-#define FILE_MAX (4u << 20) /* 256 lines with names of files as long as they may be */
+#define NAME      "senders"
+#define UNDO      "senders.undo"
+#define LOCK      "lock"
+#define FILE_MAX  (4u << 20) /* 256 lines with names of files as long as they may be */
+#define LOCK_LOOK 10         /* ms */
 
 int gate_senders_load(int dir, struct gate_senders **ret, struct buf *errors)
 {
@@ -89,16 +92,22 @@ static int open_undo(int dir, bool create, int *ret)
         return 0;
 }
 
-/* One at a time changes it. The lock ends with the descriptor. */
-static int lock(int dir, int *ret)
+/* A file that only root can open: anybody may read the folder, and could keep a lock upon that. */
+int gate_senders_lock(int dir, nsec_t patience, int *ret_fd)
 {
-        _cleanup_close_ int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int fd = openat(dir, LOCK, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        nsec_t end = clock_boottime() + patience;
 
         if (fd < 0)
                 return -errno;
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? -EBUSY : -errno;
-        *ret = TAKE_FD(fd);
+        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                if (errno != EWOULDBLOCK && errno != EINTR)
+                        return -errno;
+                if (clock_boottime() >= end)
+                        return -EBUSY;
+                (void) poll(NULL, 0, LOCK_LOOK);
+        }
+        *ret_fd = TAKE_FD(fd);
         return 0;
 }
 
@@ -153,12 +162,10 @@ static int keep_version(int dir, int undo, char ret_name[static 16])
 
 int gate_senders_save(int dir, const struct gate_senders *s)
 {
-        _cleanup_close_ int locked = -EBADF, undo = -EBADF;
+        _cleanup_close_ int undo = -EBADF;
         char name[16];
-        int r = lock(dir, &locked);
+        int r = open_undo(dir, true, &undo);
 
-        if (r == 0)
-                r = open_undo(dir, true, &undo);
         if (r == 0)
                 r = keep_version(dir, undo, name);
         if (r < 0)
@@ -171,13 +178,11 @@ int gate_senders_save(int dir, const struct gate_senders *s)
 
 int gate_senders_undo(int dir)
 {
-        _cleanup_close_ int locked = -EBADF, undo = -EBADF;
+        _cleanup_close_ int undo = -EBADF;
         struct versions v = {0};
         char name[16];
-        int r = lock(dir, &locked);
+        int r = open_undo(dir, false, &undo);
 
-        if (r == 0)
-                r = open_undo(dir, false, &undo);
         if (r == 0)
                 r = list_versions(undo, &v);
         if (r < 0)
