@@ -134,6 +134,8 @@ static int do_remove(struct asked *a)
                 return CLI_INPUT;
         acting_record(a->cli, ACTION_GATE, NULL, "", "removed");
         printf("The mail gate is removed: mail is not controlled.");
+        if (dir >= 0)
+                gate_senders_lock_remove(dir);
         if (rmdir(a->cli->config->gate.state) < 0 && errno != ENOENT)
                 printf(" Declared senders are kept in %s.", a->cli->config->gate.state);
         printf("\n");

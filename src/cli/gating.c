@@ -43,7 +43,7 @@ int gating_open_state(struct cli *cli, bool create, int *ret_dir, struct gate_se
                 return *ret_senders ? 0 : -ENOMEM;
         }
         if (r == 0 && create)
-                r = gate_senders_lock(dir, LOCK_PATIENCE, &locked);
+                r = gate_senders_lock(dir, true, LOCK_PATIENCE, &locked);
         if (r == 0)
                 r = gate_senders_load(dir, ret_senders, &errors);
         if (r < 0) {

@@ -25,7 +25,7 @@ static bool hold(struct keeper *k, nsec_t patience, int *ret_fd)
         nsec_t now = clock_boottime();
 
         if (gate_state_open(k->config->gate.state, false, &dir) < 0 ||
-            gate_senders_lock(dir, patience, ret_fd) != -EBUSY) {
+            gate_senders_lock(dir, false, patience, ret_fd) != -EBUSY) {
                 k->locked_since = 0;
                 return true;
         }

@@ -49,8 +49,10 @@ int gate_senders_put(const struct gate_senders *s, struct buf *out);
 
 /* Whoever changes the list, or carries it out in the kernel, holds this from before it is read until it is in force: an
  * older list must not be carried out after a newer one. Waits that long for others; closing *ret_fd lets go. -EBUSY:
- * somebody held it all that time. */
-int gate_senders_lock(int dir, nsec_t patience, int *ret_fd);
+ * somebody held it all that time. -ENOENT without `create`: nobody changed anything yet. */
+int gate_senders_lock(int dir, bool create, nsec_t patience, int *ret_fd);
+/* Its file, so that the folder can go; it stays where somebody holds it. */
+void gate_senders_lock_remove(int dir);
 /* From the directory (gate_state_open()); without a file the list is empty. */
 int gate_senders_load(int dir, struct gate_senders **ret, struct buf *errors);
 /* Keeps the version before. The caller holds the lock, here and at the next. */

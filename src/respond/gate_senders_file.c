@@ -92,23 +92,42 @@ static int open_undo(int dir, bool create, int *ret)
         return 0;
 }
 
-/* A file that only root can open: anybody may read the folder, and could keep a lock upon that. */
-int gate_senders_lock(int dir, nsec_t patience, int *ret_fd)
+/* False: it was taken away between the opening and the lock. */
+static bool is_there(int dir, int fd)
 {
-        _cleanup_close_ int fd = openat(dir, LOCK, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        struct stat ours, there;
+
+        return fstat(fd, &ours) == 0 && fstatat(dir, LOCK, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+               ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
+/* Upon a file that only root can open: anybody may read the folder, and could keep a lock upon that. */
+int gate_senders_lock(int dir, bool create, nsec_t patience, int *ret_fd)
+{
+        const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | (create ? O_CREAT : 0);
         nsec_t end = clock_boottime() + patience;
 
-        if (fd < 0)
-                return -errno;
-        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                if (errno != EWOULDBLOCK && errno != EINTR)
+        for (;;) {
+                _cleanup_close_ int fd = openat(dir, LOCK, flags, 0600);
+
+                if (fd < 0)
                         return -errno;
+                if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_there(dir, fd)) {
+                        *ret_fd = TAKE_FD(fd);
+                        return 0;
+                }
                 if (clock_boottime() >= end)
                         return -EBUSY;
                 (void) poll(NULL, 0, LOCK_LOOK);
         }
-        *ret_fd = TAKE_FD(fd);
-        return 0;
+}
+
+void gate_senders_lock_remove(int dir)
+{
+        _cleanup_close_ int fd = -EBADF;
+
+        if (gate_senders_lock(dir, false, 0, &fd) == 0)
+                (void) unlinkat(dir, LOCK, 0);
 }
 
 static int write_list(int dir, const struct gate_senders *s)

@@ -299,16 +299,21 @@ static void test_lock(void **state)
 
         (void) state;
         assert_int_equal(flock(folder, LOCK_EX | LOCK_NB), 0); /* which everybody can: it is in nobody's way */
-        assert_int_equal(gate_senders_lock(dir, 0, &one), 0);
+        assert_int_equal(gate_senders_lock(dir, false, 0, &one), -ENOENT);
+        assert_int_equal(gate_senders_lock(dir, true, 0, &one), 0);
         assert_int_equal(fstat(one, &st), 0);
         assert_int_equal(st.st_mode & 0777, 0600);
-        assert_int_equal(gate_senders_lock(dir, 0, &two), -EBUSY);
+        assert_int_equal(gate_senders_lock(dir, true, 0, &two), -EBUSY);
         begun = clock_boottime();
-        assert_int_equal(gate_senders_lock(dir, 30 * NSEC_PER_MSEC, &two), -EBUSY);
+        assert_int_equal(gate_senders_lock(dir, true, 30 * NSEC_PER_MSEC, &two), -EBUSY);
         assert_true(clock_boottime() - begun >= 30 * NSEC_PER_MSEC);
         close(one);
-        assert_int_equal(gate_senders_lock(dir, 0, &two), 0);
+        assert_int_equal(gate_senders_lock(dir, true, 0, &two), 0);
+        gate_senders_lock_remove(dir); /* not while it is held */
+        assert_int_equal(gate_senders_lock(dir, false, 0, &one), -EBUSY);
         close(two);
+        gate_senders_lock_remove(dir);
+        assert_int_equal(gate_senders_lock(dir, false, 0, &one), -ENOENT);
         close(folder);
 }
 
