@@ -7,6 +7,8 @@ import os
 import socket
 import struct
 
+from patience import PATIENCE
+
 TCP, UDP, DCCP, SCTP, UDPLITE = 6, 17, 33, 132, 136
 HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION = 0, 43, 44, 60
 IPV4, ARP, IPV6, TAG, SERVICE_TAG, LOCAL_EXPERIMENT = 0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8, 0x88b5
@@ -121,7 +123,7 @@ class Wire:
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self.socket.setsockopt(socket.SOL_SOCKET, 33, 32 << 20)  # SO_RCVBUFFORCE
         self.socket.bind((device, 3))
-        self.socket.settimeout(5)
+        self.socket.settimeout(PATIENCE)
 
     def until(self, token):
         """The frames before the one that has the token in it."""

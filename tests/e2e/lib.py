@@ -63,12 +63,12 @@ def _ip(*args, check=True):
     return done.stdout
 
 
-def wait_up(name, *devices):
+def wait_up(name, *devices, state=" state UP "):
     """Until frames can pass devices of a namespace that were just set up: the kernel tells a queue of its carrier a little later,
     and drops what comes before."""
     deadline = time.monotonic() + PATIENCE
     for device in devices:
-        while " state UP " not in _ip("-n", name, "link", "show", device):
+        while state not in _ip("-d", "-n", name, "link", "show", device):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{device} does not come up")
 

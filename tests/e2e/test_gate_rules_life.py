@@ -108,6 +108,7 @@ def test_mark_within_the_machine():
         ip(net, "home", "link add one type veth peer name two")
         for device in ("one", "two"):
             ip(net, "home", f"link set {device} up")
+        wait_up(net.names["home"], "one", "two")
         apply(net)
         mac = json.loads(net.run("home", ["ip", "-j", "link", "show", "two"]).stdout)[0]["address"]
 
@@ -205,6 +206,9 @@ def test_bridged():
             ip(net, "home", f"link set to-{side} master br0 up")
             ip(net, side, f"link set br-{side} up")
         ip(net, "home", "link set br0 up")
+        for side in ("inside", "outside"):
+            wait_up(net.names[side], f"br-{side}")
+            wait_up(home, f"to-{side}", state=" state forwarding ")
         apply(net)
         with contextlib.closing(Peer(net, "br-outside", ("inside", "br-inside"))) as peer:
             def bridged(version, port, tags=()):
