@@ -22,8 +22,8 @@ static inline bool rules_load_any(const struct config *c)
 {
         return c->rules.files.n > 0;
 }
-/* Whether its groups of addresses and ports can be read, also those that no rule names yet. 0, or negative with a line in
- * `why` (none: -ENOMEM). */
+/* Whether its groups of addresses and ports can be read, also those that no rule names yet. 0, or negative with a line
+ * in `why` (none: -ENOMEM). */
 int rules_load_check_groups(const struct config *c, struct buf *why);
 /* All of them, or, when a file cannot be read or there is no memory, negative errno and in `why` a line that says so.
  * What is wrong inside a file is no error. */

@@ -189,17 +189,6 @@ class Output(Cli):
         self.assertTrue(all(r["reason"] and r["when"] and (r["stage"] == "none") == (r["weight"] == 0) for r in stages))
         self.assertIn("category TROJAN", text)
 
-    def test_config_with_rules(self):
-        rules = self.path("some.rules", 'alert tcp any any -> any any (content:"x"; sid:1;)\n'
-                          "alert tcp any any -> any any (nonsense; sid:2;)\n")
-        config = self.path("rules.yaml", f"rules: {{files: [{rules}]}}\n")
-        self.assertIn("rules: 1 of 2 rules of 1 file", self.check(0, "config", "check", config).stdout)
-        row = next(r for r in self.rows(self.run_cli("doctor", "--json", "-c", config).stdout) if r["what"] == "rules")
-        self.assertEqual(row["grade"], "warn")
-        self.assertIn("1 of 2 rules", row["found"])
-        gone = self.path("gone.yaml", "rules: {files: [/nonexistent/x.rules]}\n")
-        self.assertIn("/nonexistent/x.rules: No such file", self.check(78, "config", "check", gone).stderr)
-
     def test_config(self):
         self.assertIn("good", self.check(0, "config", "check", self.config).stdout)
         self.assertIn("good", self.check(0, "config", "check", "-c", self.config).stdout)
@@ -241,15 +230,6 @@ class Output(Cli):
             path = self.path("filter.yaml", f"packets: {{filter: {words}}}\n")
             done = self.check(status, "config", "check", path)
             self.assertEqual(f"{path}: packets.filter: " in done.stderr, status != 0, done.stderr)
-
-    def test_config_check_reads_groups_that_no_rule_names(self):
-        for words, reason in (("address_groups: {A: 10.0.0.0/8, B: '[$A,!10.1.0.0/16]'}, port_groups: {C: '1:', D: $C}", None),
-                              ("address_groups: {A: 10.0.0.0/99}", "rules.address_groups: A: "),
-                              ("address_groups: {A: $B}", "rules.address_groups: A: "),
-                              ("port_groups: {C: 70000}", "rules.port_groups: C: ")):
-            path = self.path("groups.yaml", f"rules: {{{words}}}\n")
-            done = self.check(78 if reason else 0, "config", "check", path)
-            self.assertIn(f"{path}: {reason}" if reason else "", done.stderr)
 
     def test_config_check_notes_an_exception_that_ended(self):
         path = self.path("ended.yaml", "exceptions:\n- {subject: 10.0.0.1, reason: x, until: 2020-01-01}\n"

@@ -42,6 +42,34 @@ class Rules(unittest.TestCase):
         return done
 
 
+class Configuration(Rules):
+    def run_with(self, config, *args, status=0):
+        done = subprocess.run([PROGRAM, *args, "--config", config], capture_output=True, text=True, timeout=60, check=False,
+                              env=dict(os.environ, LC_ALL="C"))
+        self.assertIn(done.returncode, (status, 3) if args[0] == "doctor" else (status,), done)
+        return done
+
+    def test_check_and_doctor_count(self):
+        rules = self.path("some.rules", rule() + "alert tcp any any -> any any (nonsense; sid:2;)\n")
+        config = self.path("rules.yaml", f"rules: {{files: [{rules}]}}\n")
+        self.assertIn("rules: 1 of 2 rules of 1 file", self.run_with(config, "config", "check").stdout)
+        rows = [json.loads(line) for line in self.run_with(config, "doctor", "--json").stdout.splitlines()]
+        row = next(r for r in rows if r["what"] == "rules")
+        self.assertEqual(row["grade"], "warn")
+        self.assertIn("1 of 2 rules", row["found"])
+        gone = self.path("gone.yaml", "rules: {files: [/nonexistent/x.rules]}\n")
+        self.assertIn("/nonexistent/x.rules: No such file", self.run_with(gone, "config", "check", status=78).stderr)
+
+    def test_check_reads_groups_that_no_rule_names(self):
+        for words, reason in (("address_groups: {A: 10.0.0.0/8, B: '[$A,!10.1.0.0/16]'}, port_groups: {C: '1:', D: $C}", None),
+                              ("address_groups: {A: 10.0.0.0/99}", "rules.address_groups: A: "),
+                              ("address_groups: {A: $B}", "rules.address_groups: A: "),
+                              ("port_groups: {C: 70000}", "rules.port_groups: C: ")):
+            path = self.path("groups.yaml", f"rules: {{{words}}}\n")
+            done = self.run_with(path, "config", "check", status=78 if reason else 0)
+            self.assertIn(f"{path}: {reason}" if reason else "", done.stderr)
+
+
 class Check(Rules):
     def test_all_load(self):
         good = self.path("good.rules", rule() + "# " + rule(sid=2) + rule(sid=3))
