@@ -3,6 +3,8 @@
 learns, with a configuration that was read again; and what root writes past the orders is no order. Usage: test_gate_order.py
 SEKIMORI SIM [TEST...]"""
 
+import concurrent.futures
+import fcntl
 import json
 import os
 import shutil
@@ -10,7 +12,7 @@ import signal
 import subprocess
 
 import gatelib
-from daemon import boot_ns, pid_of
+from daemon import boot_ns, pid_of, silence
 from gate import FREE_PORT, SERVER4, USER, wait_for
 from gatelib import Machine
 from lib import HOME4
@@ -162,6 +164,37 @@ def test_serial_is_no_order():
         state.change(open_until=soon)
         m.wait_keeper()
         wait_for(lambda: not sends(bot), "it is shut again")
+
+
+def test_one_list_at_a_time():
+    """Whoever is at work on the list of declared senders is waited for, by commands and by the keeper."""
+    def hold():
+        lock = open(f"{m.state}/lock", "rb")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock
+
+    with m.shut(), m.running(), concurrent.futures.ThreadPoolExecutor() as pool:
+        sender, mine = m.exe("sender"), m.start("sender")
+        m.must("gate", "allow", sender)
+        assert sends(mine)
+        with open(f"{m.state}/senders", "rb") as f:
+            declared = f.read()
+        m.must("gate", "deny", sender)
+        assert not sends(mine)
+        with hold():  # a command that has written the list, and has not told the kernel yet
+            with open(f"{m.state}/.test", "wb") as f:
+                f.write(declared)
+            os.rename(f"{m.state}/.test", f"{m.state}/senders")
+            silence(2.2)  # longer than the keeper takes from one look to the next
+            assert not sends(mine), "the keeper is quicker than the command"
+        wait_for(lambda: sends(mine), "the keeper to take its turn")
+        with hold():
+            deny = pool.submit(m.cli, "gate", "deny", sender)
+            silence(0.5)
+            assert not deny.done() and sends(mine)
+        assert deny.result().returncode == 0, deny.result()
+        for _ in range(30):
+            assert not sends(mine), "an older list was carried out after a newer one"
 
 
 def test_configuration_read_again():
