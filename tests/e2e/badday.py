@@ -21,6 +21,8 @@ from lib import Net, Sim
 from patience import PATIENCE
 
 SILENCE = 1.5  # the master has been silent for a second, and its traffic has come to rest before
+RESTS = (SILENCE, 3, 5, 8)
+ATTEMPT = 12  # seconds
 SCAN = ".scan tcp 30"
 
 
@@ -50,12 +52,24 @@ class Scene:
     def is_bot(self, r):
         return r["subject"]["kind"] == "process" and r["subject"]["pid"] == self.bot.pid
 
+    def until(self, daemon, condition, what, ordered=False):
+        """Gives orders, each after a silence, until one leads to that; `ordered`: one was given. A machine that is taken away makes
+        pauses of its own, so that an answer may come too late to be one."""
+        for rest in RESTS:
+            if not ordered:
+                silence(rest)
+                self.sim.order(SCAN)
+            ordered, end = False, time.monotonic() + ATTEMPT
+            daemon.wait(lambda: condition() or time.monotonic() > end, what)  # noqa: B023
+            if value := condition():
+                return value
+        raise AssertionError(f"{what}; the daemon said:\n{daemon.output().decode()[-3000:]}")
+
     def order(self, daemon, what="evidence", wanted=lambda r: True):
-        """Gives an order after a silence; waits for what the daemon finds then."""
+        """What the daemon finds of an order."""
         start = daemon.mark()
-        silence(SILENCE)
-        self.sim.order(SCAN)
-        return daemon.wait_for(what, lambda r: self.is_bot(r) and wanted(r), f"the order is not found: no {what}", start)
+        return self.until(daemon, lambda: daemon.find(what, lambda r: self.is_bot(r) and wanted(r), start),
+                          f"the order is not found: no {what}")[0]
 
     def evidence(self, daemon):
         """kind: how often, as stored."""
@@ -63,7 +77,7 @@ class Scene:
                                 " WHERE s.pid = ? AND NOT e.excepted", self.bot.pid))
 
     def wait_stored(self, daemon, kinds=("server_like.order", "server_like.scan")):
-        return daemon.wait(lambda: set(kinds) <= set(stored := self.evidence(daemon)) and stored, f"{kinds} not stored")
+        return self.until(daemon, lambda: set(kinds) <= set(stored := self.evidence(daemon)) and stored, f"{kinds} not stored", True)
 
 
 def gaps(daemon, reason):

@@ -46,8 +46,8 @@ def test_kill_engine():
         # The conversation is older than this engine, and the next order in it is found; it adds to what was stored.
         found = scene.order(daemon)
         assert found["evidence"]["kind"].startswith("server_like."), found
-        daemon.wait(lambda: all(scene.evidence(daemon)[k] > n for k, n in before.items()),
-                    f"the next order did not add to {before}")
+        scene.until(daemon, lambda: all(scene.evidence(daemon)[k] > n for k, n in before.items()),
+                    f"the next order did not add to {before}", True)
         assert not daemon.find("verdict", lambda r: scene.is_bot(r) and r["level"] == "suspect", daemon.mark())
 
         waits = [re.search(r"again in (\d+) ms", kill_engine(daemon))[1] for _ in range(3)]
@@ -166,9 +166,7 @@ def test_full_eve():
         daemon.wait(lambda: subprocess.run(["sh", "-c", spawn], check=True) and daemon.status()["lost"]["eve"],
                     "the lines lost are not counted")
         daemon.wait_said("eve.json: No space left on device")
-        silence(SILENCE)
-        scene.sim.order(SCAN)
-        daemon.wait_said(f"bot  process {scene.bot.pid}")
+        scene.until(daemon, lambda: f"bot  process {scene.bot.pid}" in daemon.output().decode(), "no bot is found")
         scene.wait_stored(daemon)
         assert daemon.output().count(b"No space left") == 1, "said more than once"
         os.unlink(f"{os.path.dirname(daemon.eve_path)}/filler")
@@ -399,14 +397,16 @@ def test_scan_json():
     assert any(r["event_type"] == "verdict" and r["subject"].get("pid") == scene.bot.pid for r in lines), out
 
 
+def is_order(r):
+    return r["evidence"]["kind"] == "server_like.order"
+
+
 def test_ends_in_order():
     for number in (signal.SIGTERM, signal.SIGINT):
         with Scene(SIM) as scene, Daemon(SEKIMORI, config=HOST) as daemon:
             bpf = kernel_ids(daemon.popen.pid)
-            silence(SILENCE)
-            scene.sim.order(SCAN)
             # At once, before the next commit; to all of its processes, as a terminal or a service manager does.
-            daemon.wait_for("verdict", scene.is_bot)
+            scene.order(daemon, wanted=is_order)
             for pid in daemon.processes():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
@@ -423,9 +423,12 @@ def test_ends_by_itself():
             bpf = kernel_ids(daemon.popen.pid) if daemon.popen.poll() is None else set()
             silence(SILENCE)
             scene.sim.order(SCAN)
-            daemon.wait(lambda: daemon.find("verdict", scene.is_bot) or daemon.popen.poll() is not None, "end")
-            if not daemon.find("verdict", scene.is_bot):
-                continue  # it was over before the order
+
+            def found():
+                return daemon.find("evidence", lambda r: scene.is_bot(r) and is_order(r))  # noqa: B023
+            daemon.wait(lambda: found() or daemon.popen.poll() is not None, "end")  # noqa: B023
+            if not found():
+                continue  # it was over before the order, or the answer came too late
             check_ended(daemon, bpf)
             assert scene.evidence(daemon).get("server_like.order"), "the last evidence was not stored"
             return
