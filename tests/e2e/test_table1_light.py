@@ -49,7 +49,13 @@ def main():
         lib.skip(f"the recorders cannot be started: {e}")
     print(f"1..{len(chosen)}", flush=True)
     with lab:
-        results = bench.run_all(lab, chosen, JOBS, lambda text: print(f"# {text}", flush=True))
+        def run(rows, jobs):
+            return bench.run_all(lab, rows, jobs, lambda text: print(f"# {text}", flush=True))
+        results = run(chosen, JOBS)
+        # Eight rows at a time beside compilers: what a bot does may come too late to be an answer. A false alarm stays one.
+        late = [r.row for r in results if r.row.bot and r.problems() and not r.why]
+        again = {r.row.name: r for r in (run(late, 1) if late else [])}
+        results = [again.get(r.row.name, r) for r in results]
     failed = missing = 0
     for i, result in enumerate(results, 1):
         problems = result.problems()
