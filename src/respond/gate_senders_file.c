@@ -112,7 +112,10 @@ int gate_senders_lock(int dir, bool create, nsec_t patience, int *ret_fd)
 
                 if (fd < 0)
                         return -errno;
-                if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_there(dir, fd)) {
+                if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                        if (errno != EWOULDBLOCK && errno != EINTR)
+                                return -errno;
+                } else if (is_there(dir, fd)) {
                         *ret_fd = TAKE_FD(fd);
                         return 0;
                 }
