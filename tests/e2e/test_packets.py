@@ -197,7 +197,8 @@ def test_engine_killed():
         wait_frames(daemon, 50)
         for restarts in (1, 2):
             kill_engine(daemon)
-            daemon.wait(lambda: (status := daemon.status()) and status["restarts"] == restarts and packets_of(status), "it is not started again")
+            daemon.wait(lambda: (status := daemon.status()) and status["restarts"] == restarts and packets_of(status),  # noqa: B023
+                        "it is not started again")
         net.replay(frames)
         daemon.wait_for("verdict", lambda r: r["subject"]["key"] == BOT and r["level"] == "bot")
         assert gaps(daemon, "restart"), "nobody says that nothing was watched"
